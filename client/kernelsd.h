@@ -1,0 +1,317 @@
+/* kernelsd.h - ask the host's kernelsd which kernel implements a layer.
+ *
+ * The library starts no thread, installs no signal handler, prints nothing,
+ * never exits and never calls setlocale. Descriptors are close-on-exec. A
+ * client may be used from several threads; its lock is never held while it
+ * waits for the daemon. After fork the child owns nothing but the leases it
+ * inherited: every call on an inherited client opens a connection of its own.
+ *
+ * Every function that can fail returns 0, a negative errno (this process or
+ * the connection failed), or a positive kd_fault (the daemon's answer is that
+ * error). `error` may be NULL; otherwise it is filled in on failure and left
+ * alone on success. Out-parameters are written only on success.
+ *
+ * Texts are NUL-terminated UTF-8. Units are in the names: _ms, _s. */
+#ifndef KERNELSD_H
+#define KERNELSD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define KD_PUBLIC __attribute__((visibility("default")))
+
+/* --- errors --- */
+
+/* The errors that the daemon answers with; kd_fault_name gives the spelling of
+ * the protocol ("no-mapping"). Numbers are stable. */
+typedef enum kd_fault {
+        KD_BAD_REQUEST = 1, KD_UNKNOWN_METHOD, KD_TOO_LARGE, KD_LIMIT, KD_DENIED, KD_PROTOCOL,
+        KD_INVALID_MODE, KD_INVALID_DEVICE, KD_INVALID_RANGE, KD_INVALID_NAME,
+        KD_NO_MAPPING, KD_NO_DEVICE, KD_NO_CAPABILITY, KD_NO_MODE,
+        KD_NO_VARIANT, KD_ARCH, KD_UNTRUSTED, KD_DENIED_BY_POLICY, KD_OFFLINE, KD_CORRUPT,
+        KD_NO_REPOSITORY, KD_NO_REVISION, KD_AUTH, KD_GONE, KD_CANCELLED, KD_INTERNAL,
+        KD_HUB, KD_RATE_LIMITED, KD_NO_SPACE, KD_BUSY, KD_TIMEOUT
+} kd_fault;
+
+typedef struct kd_error {
+        int code;            /* what the function returned */
+        bool retry;          /* trying the same again may help */
+        char name[32];       /* "no-mapping", or "unreachable" for a connection that failed */
+        char message[1024];  /* a sentence that says what to do */
+} kd_error;
+
+/* "no-mapping"; NULL for a number that is no fault. A literal. */
+KD_PUBLIC const char *kd_fault_name(int fault);
+
+/* The exit status that kernelsctl uses for a return value: 3 for a negative one. */
+KD_PUBLIC int kd_exit_status(int code);
+
+/* "0.1.0". A literal. */
+KD_PUBLIC const char *kd_version(void);
+
+/* --- connecting --- */
+
+typedef struct kd_client kd_client;
+
+/* What this process runs with; decides which build variants fit. NULL or -1:
+ * not there, or not known. */
+typedef struct kd_environment {
+        const char *torch;    /* "2.7" */
+        int cxx11_abi;        /* 1, 0 or -1 */
+        const char *tvm_ffi;  /* "0.1" */
+        const char *backend;  /* in variant spelling: "cu128", "cpu" */
+        const char *cpu;      /* "x86_64"; NULL: this machine's */
+        const char *os;       /* "linux"; NULL: this system's */
+        const char *python;   /* "3.11" */
+        int free_threaded;    /* 1, 0 or -1 */
+        const char *glibc;
+        const char *program;  /* for people; NULL: this process's name */
+} kd_environment;
+
+#define KD_ENVIRONMENT_INIT { NULL, -1, NULL, NULL, NULL, NULL, NULL, -1, NULL, NULL }
+
+typedef struct kd_options {
+        const char *socket;               /* NULL: KERNELSD_SOCKET, the user's, the system's */
+        const char *client;               /* name and version of the program; NULL: the library's */
+        const kd_environment *environment; /* NULL: cpu and os of this process alone */
+        bool native;                      /* this program loads native kernels (kd_native) */
+        int timeout_ms;                   /* for a call other than acquire; 0: 5,000 */
+} kd_options;
+
+#define KD_OPTIONS_INIT { NULL, NULL, NULL, false, 0 }
+
+/* Connects, checks whom the socket belongs to, says hello. options may be
+ * NULL. The client is freed with kd_close. -ENOENT, -ECONNREFUSED: no daemon;
+ * -EACCES: a server of a foreign uid; KD_PROTOCOL: it speaks another one. */
+KD_PUBLIC int kd_connect(const kd_options *options, kd_client **ret_client, kd_error *error);
+
+/* Ends the session: its views are gone; leases that kernels hold stay. NULL is
+ * allowed; returns NULL. Not while another thread is inside a call. */
+KD_PUBLIC kd_client *kd_close(kd_client *client);
+
+/* Replaces the session's environment. */
+KD_PUBLIC int kd_set_environment(kd_client *client, const kd_environment *environment, kd_error *error);
+
+/* What the daemon said in hello; valid until kd_close. */
+KD_PUBLIC const char *kd_daemon_version(kd_client *client);
+
+/* --- views --- */
+
+#define KD_VIEW_HOST 0u    /* the host mapping */
+#define KD_VIEW_SESSION 1u /* made by the connection, on the host mapping */
+
+/* Where a mapping leads: repo with version (>= 0) or revision, or a local
+ * directory that this process reads. */
+typedef struct kd_reference {
+        const char *mode;      /* "inference", "training|torch_compile", "fallback"… */
+        const char *repo;      /* "org/name", or NULL */
+        int64_t version;       /* -1: none */
+        const char *revision;  /* or NULL */
+        const char *local;     /* absolute path of a local repository, or NULL */
+        const char *layer;     /* the layer's name in there; NULL: the entry's */
+} kd_reference;
+
+typedef struct kd_entry {
+        const char *layer;
+        const char *device;       /* NULL: names the layer without devices */
+        int64_t min_capability;   /* -1: none */
+        int64_t max_capability;   /* -1: no limit */
+        const kd_reference *references;
+        size_t n_references;
+} kd_entry;
+
+/* Makes a view on parent: KD_VIEW_HOST, another view (whose own entries are
+ * copied, on the same ground), or -1 for nothing. A mapping of any size is
+ * sent in parts; either all of it is registered or nothing. */
+KD_PUBLIC int kd_view_create(kd_client *client, int64_t parent, const kd_entry *entries, size_t n_entries,
+                             uint32_t *ret_view, kd_error *error);
+
+/* Registers entries: the same layer, device and range again replaces. With
+ * inherit false the view first loses its own entries and the host mapping. */
+KD_PUBLIC int kd_view_extend(kd_client *client, uint32_t view, bool inherit, const kd_entry *entries,
+                             size_t n_entries, kd_error *error);
+
+KD_PUBLIC int kd_view_drop(kd_client *client, uint32_t view, kd_error *error);
+
+/* --- asking --- */
+
+typedef struct kd_query {
+        const char *layer;
+        const char *device;   /* "cuda" */
+        int64_t capability;   /* 90 for 9.0; -1 where it plays no part */
+        const char *mode;     /* "inference" */
+        const char *arch;     /* rocm: the gfx name, or NULL */
+} kd_query;
+
+/* One answer; texts live as long as the kd_answers or kd_kernel they are in.
+ * What is absent is NULL or -1. */
+typedef struct kd_answer {
+        int code;              /* 0, or the kd_fault of this query; then only name and message hold */
+        const char *name;
+        const char *message;
+        const char *layer;
+        const char *mode;      /* the mode that matched */
+        const char *source;    /* "file:NAME", "view" */
+        int64_t min_capability, max_capability;
+        const char *repo;
+        int64_t version;
+        const char *revision;
+        const char *locked;
+        const char *path;      /* the directory that the host mapping, or this process, named */
+        const char *reference_layer;
+        const char *commit;
+        int64_t commit_age_s;
+        const char *variant;
+        const char *arch;      /* "ok", "unknown" */
+        const char *state;     /* "local", "unknown" */
+} kd_answer;
+
+typedef struct kd_answers kd_answers;
+
+/* Resolves any number of queries from one generation each 1,024; every query
+ * has its own answer or error. Free with kd_answers_free. */
+KD_PUBLIC int kd_resolve(kd_client *client, uint32_t view, const kd_query *queries, size_t n_queries,
+                         kd_answers **ret_answers, kd_error *error);
+KD_PUBLIC size_t kd_answers_count(const kd_answers *answers);
+KD_PUBLIC const kd_answer *kd_answers_get(const kd_answers *answers, size_t number);
+KD_PUBLIC uint64_t kd_answers_generation(const kd_answers *answers);
+KD_PUBLIC kd_answers *kd_answers_free(kd_answers *answers);
+
+/* --- kernels --- */
+
+typedef struct kd_kernel kd_kernel;
+
+/* Called while an acquire waits, at most ten times a second, in the calling
+ * thread. Totals are -1 while unknown. Return non-zero to give up: the acquire
+ * then returns KD_CANCELLED. */
+typedef int (*kd_progress)(void *data, int64_t files, int64_t files_total, int64_t bytes, int64_t bytes_total);
+
+/* Resolves one query, has the kernel checked, and takes a lease on it: its
+ * files stay until kd_kernel_free, in children too. deadline_ms 0: 600,000. */
+KD_PUBLIC int kd_acquire(kd_client *client, uint32_t view, const kd_query *query, int64_t deadline_ms,
+                         kd_progress progress, void *data, kd_kernel **ret_kernel, kd_error *error);
+
+/* Gives the lease back, unloads what kd_native loaded. NULL is allowed. */
+KD_PUBLIC kd_kernel *kd_kernel_free(kd_kernel *kernel);
+
+KD_PUBLIC const kd_answer *kd_kernel_answer(const kd_kernel *kernel);
+
+/* The variant folder as this process can open it: the path that the daemon
+ * named if it leads to the same folder here, else /proc/self/fd/N. */
+KD_PUBLIC const char *kd_kernel_path(const kd_kernel *kernel);
+
+/* The lease: a directory descriptor that the kernel owns. */
+KD_PUBLIC int kd_kernel_fd(const kd_kernel *kernel);
+
+/* Bytes of metadata.json, or NULL. */
+KD_PUBLIC const char *kd_kernel_metadata(const kd_kernel *kernel, size_t *ret_size);
+
+/* --- native kernels: functions of the calling convention of tvm-ffi --- */
+
+/* A tensor as DLPack 1.x lays it out; strides NULL means row-major, compact. */
+typedef struct kd_tensor {
+        void *data;
+        struct { int32_t type; int32_t number; } device; /* 1 cpu, 2 cuda */
+        int32_t n_dimensions;
+        struct { uint8_t code; uint8_t bits; uint16_t lanes; } element; /* code 2 float, 4 bfloat */
+        int64_t *shape;
+        int64_t *strides;
+        uint64_t byte_offset;
+} kd_tensor;
+
+/* One argument or result, 16 bytes. type: 0 none, 1 integer, 2 boolean, 3
+ * float, 4 pointer, 7 tensor (pointer to kd_tensor). */
+typedef struct kd_any {
+        int32_t type;
+        uint32_t zero;
+        union { int64_t integer; double real; void *pointer; kd_tensor *tensor; };
+} kd_any;
+
+/* 0, or non-zero on failure. result is initialised to none by the caller. */
+typedef int (*kd_forward)(void *self, const kd_any *arguments, int32_t n_arguments, kd_any *result);
+
+/* Loads the library that the kernel's metadata names and finds the function
+ * for `layer` (NULL: the layer that was acquired). The function is valid until
+ * kd_kernel_free. -ENOENT: the kernel has no native table, or not that layer;
+ * -ELIBBAD: the library does not load (the message is the loader's). */
+KD_PUBLIC int kd_native(kd_kernel *kernel, const char *layer, kd_forward *ret_function, kd_error *error);
+
+/* --- gates --- */
+
+typedef enum kd_gate {
+        KD_GATE_USE_KERNEL, KD_GATE_USE_ORIGINAL, KD_GATE_INVALID_MODE, KD_GATE_NO_MAPPING, KD_GATE_NO_MODE,
+        KD_GATE_REGISTERED_MODE_UNSUPPORTED, KD_GATE_REQUESTED_MODE_UNSUPPORTED
+} kd_gate;
+
+/* Whether a kernel that was found under mode `registered` (NULL: none was) may
+ * be used for `requested`. has_backward and can_torch_compile: 1, 0, or -1 for
+ * what the kernel does not state. */
+KD_PUBLIC kd_gate kd_gate_judge(const char *requested, const char *registered, int has_backward,
+                                int can_torch_compile, bool use_fallback);
+
+/* --- any method, for programs that show what the daemon says --- */
+
+typedef struct kd_value kd_value;
+
+typedef enum kd_kind { KD_NIL, KD_BOOL, KD_INTEGER, KD_STRING, KD_BINARY, KD_LIST, KD_MAP } kd_kind;
+
+/* Makers; NULL without memory. kd_value_free frees a value and all in it. */
+KD_PUBLIC kd_value *kd_value_nil(void);
+KD_PUBLIC kd_value *kd_value_bool(bool value);
+KD_PUBLIC kd_value *kd_value_integer(int64_t value);
+KD_PUBLIC kd_value *kd_value_string(const char *text);
+KD_PUBLIC kd_value *kd_value_binary(const void *bytes, size_t size);
+KD_PUBLIC kd_value *kd_value_list(void);
+KD_PUBLIC kd_value *kd_value_map(void);
+/* Take ownership of `item`, also on failure and when it is NULL: 0 or -ENOMEM. */
+KD_PUBLIC int kd_value_append(kd_value *list, kd_value *item);
+KD_PUBLIC int kd_value_set(kd_value *map, const char *key, kd_value *item);
+KD_PUBLIC kd_value *kd_value_free(kd_value *value);
+
+/* Readers; pointers live as long as the value. A NULL value reads as nil. */
+KD_PUBLIC kd_kind kd_value_kind(const kd_value *value);
+KD_PUBLIC bool kd_value_as_bool(const kd_value *value);
+KD_PUBLIC int64_t kd_value_as_integer(const kd_value *value, int64_t otherwise);
+KD_PUBLIC const char *kd_value_as_string(const kd_value *value, size_t *ret_size); /* also of binary; else NULL */
+KD_PUBLIC size_t kd_value_count(const kd_value *value);                            /* of list or map */
+KD_PUBLIC const kd_value *kd_value_at(const kd_value *value, size_t number);
+KD_PUBLIC const char *kd_value_key(const kd_value *map, size_t number);
+KD_PUBLIC const kd_value *kd_value_get(const kd_value *map, const char *key);      /* NULL if it is not there */
+
+/* JSON text of the value (binary as base64), NUL-terminated, to be given to
+ * free(); indent 0: one line. NULL without memory. */
+KD_PUBLIC char *kd_value_to_json(const kd_value *value, int indent);
+
+/* Calls a method by name. params: a map, or NULL for an empty one; stays the
+ * caller's. The result is freed with kd_value_free. Methods that answer with
+ * descriptors are refused with -EINVAL: kd_acquire is for those. */
+KD_PUBLIC int kd_call(kd_client *client, const char *method, const kd_value *params, kd_value **ret_result,
+                      kd_error *error);
+
+/* --- for programs with a loop of their own --- */
+
+/* A call that does not wait: started, then driven by kd_process whenever the
+ * descriptor of kd_fd is ready for kd_events (poll's bits). Blocking calls are
+ * built on the same. */
+typedef struct kd_pending kd_pending;
+typedef void (*kd_done)(void *data, int code, const kd_value *result, const kd_error *error);
+
+KD_PUBLIC int kd_start(kd_client *client, const char *method, const kd_value *params, kd_done done, void *data,
+                       kd_pending **ret_pending, kd_error *error);
+/* Gives a started call up; its kd_done is not called any more. */
+KD_PUBLIC void kd_pending_cancel(kd_pending *pending);
+KD_PUBLIC int kd_fd(kd_client *client);
+KD_PUBLIC short kd_events(kd_client *client);
+/* Reads and writes what can be without waiting, calls kd_done of what ended. */
+KD_PUBLIC int kd_process(kd_client *client, kd_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

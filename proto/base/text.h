@@ -1,0 +1,45 @@
+/* A view of bytes that somebody else owns. `data` NULL means absent (nil on
+ * the wire); an empty text has data and size 0. Not NUL-terminated. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+typedef struct Text {
+        const char *data;
+        size_t size;
+} Text;
+
+#define TEXT_NULL ((Text){ 0 })
+#define TEXT(literal) ((Text){ "" literal "", sizeof(literal) - 1 })
+
+/* For printf: printf("%.*s", TEXT_PRINT(t)). */
+#define TEXT_PRINT(text) (int)(text).size, (text).data ? (text).data : ""
+
+static inline Text text_of(const char *string)
+{
+        return (Text){ string, string ? strlen(string) : 0 };
+}
+
+static inline bool text_equal(Text a, Text b)
+{
+        return a.size == b.size && !a.data == !b.data && (!a.size || memcmp(a.data, b.data, a.size) == 0);
+}
+
+/* By bytes; a prefix sorts first. */
+static inline int text_compare(Text a, Text b)
+{
+        size_t n = a.size < b.size ? a.size : b.size;
+        int r = n ? memcmp(a.data, b.data, n) : 0;
+
+        return r ? r : (a.size > b.size) - (a.size < b.size);
+}
+
+static inline bool text_starts_with(Text text, Text prefix)
+{
+        return text.size >= prefix.size && (!prefix.size || memcmp(text.data, prefix.data, prefix.size) == 0);
+}
+
+/* Well-formed UTF-8 by RFC 3629: no surrogates, no overlong forms, at most U+10FFFF. */
+bool text_is_utf8(Text text);

@@ -1,0 +1,52 @@
+/* Every hard limit and every default, each with its origin. "design" is the
+ * project's design; what is only a guess says so. */
+#pragma once
+
+/* --- frames and payloads (design, section 6) --- */
+#define LIMIT_MESSAGE_IN (4u * 1024 * 1024) /* to the daemon: a mapping in parts of a few thousand entries */
+#define LIMIT_MESSAGE_OUT (1024u * 1024)    /* from the daemon: 1,024 answers of 600 bytes fit */
+#define LIMIT_DEPTH 8                       /* the deepest message, view.create, has 7 */
+#define LIMIT_ITEMS 65536                   /* bounds the work that one message can ask for */
+#define LIMIT_DESCRIPTORS 1                 /* acquire sends one directory */
+#define LIMIT_QUERIES 1024                  /* in one resolve */
+#define LIMIT_ANSWER_MESSAGE 256            /* bytes of an error message inside answers */
+#define LIMIT_FAULT_MESSAGE 1024            /* bytes of an error message; guess, a screen line or ten */
+
+/* --- names (design, section 1; Hub rules from facts on the Hub) --- */
+#define LIMIT_LAYER 256
+#define LIMIT_REPOSITORY 201      /* org/name, each at most 96 (huggingface_hub's repo id rule), and room */
+#define LIMIT_REPOSITORY_PART 96
+#define LIMIT_REVISION 255        /* becomes a file name under refs/ */
+#define LIMIT_VARIANT 255         /* a folder's name: NAME_MAX */
+#define LIMIT_MODE 64             /* longer than the longest sum of flags */
+#define LIMIT_DEVICE 16
+#define LIMIT_WORD 64             /* environment facts, client names, gfx names */
+#define LIMIT_PATH 4095           /* PATH_MAX less its NUL */
+
+/* --- local repositories named by clients (design, section 6) --- */
+#define LIMIT_LOCAL_VARIANTS 64
+#define LIMIT_LOCAL_METADATA (64u * 1024)
+#define LIMIT_LOCAL_BYTES (2u * 1024 * 1024) /* of one request */
+#define LIMIT_METADATA (512u * 1024)         /* of a kernel that the daemon opens itself */
+#define LIMIT_VARIANTS 1024                  /* of a repository in the host mapping; guess, the largest public one has 80 */
+#define LIMIT_KERNEL_FILES 65536             /* below one variant folder; guess, the largest public one has 1,400 */
+
+/* --- sessions (design, section 6) --- */
+#define LIMIT_SESSIONS 4096
+#define LIMIT_IN_FLIGHT 64         /* requests of one session */
+#define LIMIT_VIEWS 64             /* of one session */
+#define LIMIT_RANGES 1024          /* of one (layer, device) in a view: bounds the work of one lookup's first use */
+#define LIMIT_HELLO_MS 5000        /* a session that has not said hello by then is closed */
+#define LIMIT_PROGRESS_MS 100      /* at most ten progress notifications a second */
+#define LIMIT_QUEUES (256u * 1024 * 1024) /* output of all sessions together */
+#define LIMIT_PAGE 1000            /* entries of a list in one answer; default and most */
+
+/* --- per domain, defaults; the configuration may set others --- */
+#define LIMIT_DOMAIN_SESSIONS 1024
+#define LIMIT_DOMAIN_BYTES (64u * 1024 * 1024)
+#define LIMIT_DOMAIN_ENTRIES 200000
+#define LIMIT_DOMAIN_LEASES 4096
+#define LIMIT_DOMAIN_ACQUIRES 4096
+
+/* --- time --- */
+#define LIMIT_ACQUIRE_MS 600000    /* deadline of an acquire that names none */

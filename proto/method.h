@@ -1,0 +1,49 @@
+/* The methods of protocol 1, in one table. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "proto/codec.h"
+
+typedef enum MethodNeeds {
+        METHOD_ANY,   /* either socket */
+        METHOD_OWN,   /* either socket; own rows only, all on the admin socket */
+        METHOD_ADMIN, /* the admin socket, or the one socket of a user's daemon */
+} MethodNeeds;
+
+/* constant, name, needs, params, result, idempotent, what it does */
+#define METHOD_TABLE(M)                                                                                            \
+        M(HELLO, "hello", ANY, Hello, HelloResult, false, "The first request, once, within 5 s. Makes view 1 on view 0.") \
+        M(ENVIRONMENT_SET, "environment.set", ANY, EnvironmentSet, Empty, true, "Replaces the session's environment.") \
+        M(VIEW_CREATE, "view.create", ANY, ViewCreate, ViewResult, false, "Makes a view.")                         \
+        M(VIEW_EXTEND, "view.extend", ANY, ViewExtend, ViewResult, false, "Registers entries in a view; the same layer, device type and range again replaces.") \
+        M(VIEW_DROP, "view.drop", ANY, ViewDrop, Empty, false, "Drops a view.")                                    \
+        M(RESOLVE, "resolve", ANY, Resolve, ResolveResult, true, "Looks layers up, and says what is known of each kernel, from memory alone.") \
+        M(EXPLAIN, "explain", ANY, Explain, ExplainResult, true, "As `resolve` for one query, with every candidate and why it was taken or refused.") \
+        M(ACQUIRE, "acquire", ANY, Acquire, AcquireResult, true, "As `resolve` for one query; then checks the kernel and leases it. One descriptor comes with the answer: the variant folder.") \
+        M(RELEASE, "release", ANY, Release, Empty, false, "Says that a lease was given back.")                     \
+        M(CANCEL, "cancel", ANY, Cancel, Empty, true, "Gives up a request in flight, which is then answered with `cancelled`.") \
+        M(STATUS, "status", ANY, Empty, StatusResult, true, "Totals, and what is wrong.")                          \
+        M(CLIENTS, "clients", OWN, Page, ClientsResult, true, "Who is connected and holds what.")                  \
+        M(MAPPING_LIST, "mapping.list", ADMIN, Page, MappingListResult, true, "The host mapping.")
+
+typedef enum MethodNumber {
+#define M(constant, name, needs, params, result, idempotent, meaning) METHOD_##constant,
+        METHOD_TABLE(M)
+#undef M
+        _METHOD_MAX,
+} MethodNumber;
+
+typedef struct Method {
+        const char *name;
+        MethodNeeds needs;
+        const SchemaStruct *params;
+        const SchemaStruct *result;
+        bool idempotent;
+        const char *meaning;
+} Method;
+
+extern const Method method_table[_METHOD_MAX];
+
+/* _METHOD_MAX if there is none. */
+MethodNumber method_find(Text name);

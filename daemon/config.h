@@ -1,0 +1,63 @@
+/* The configuration: files, then environment, then flags, all by the table in
+ * daemon/option_table.h. A Config is complete, checked and never changes; a
+ * reload makes a new one. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "daemon/option_table.h"
+#include "daemon/places.h"
+#include "proto/base/arena.h"
+#include "proto/base/cleanup.h"
+#include "proto/schema.h"
+
+typedef enum LogLevel { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG } LogLevel;
+typedef enum QuotaDomain { QUOTA_DOMAIN_UID, QUOTA_DOMAIN_CGROUP } QuotaDomain;
+
+#define OPTION_C_BOOL(member) bool member;
+#define OPTION_C_INTEGER(member) int64_t member;
+#define OPTION_C_WORD(member) int member;
+#define OPTION_C_TEXT(member) char *member;
+#define OPTION_MEMBER(kind, member, key, minimum, maximum, preset, reload, where, argument, help) OPTION_C_##kind(member)
+
+typedef struct Config {
+        OPTION_TABLE(OPTION_MEMBER) /* texts are owned; NULL: not set */
+        Places places;              /* what follows from them */
+} Config;
+
+/* What a set of files says wrongly: MsgMappingFault of proto/schema.h, as
+ * `status` shows it; the texts lie in the arena. */
+typedef struct FaultList {
+        Arena arena;
+        MsgMappingFault *items;
+        size_t n;
+        size_t capacity;
+        bool failed; /* memory ran out: what is there is not all */
+} FaultList;
+
+#define FAULT_LIST_NULL ((FaultList){ 0 })
+
+/* line 0: no position; pointer absent: none. Texts are copied. */
+void fault_list_add(FaultList *list, Text file, int64_t line, int64_t column, Text pointer, const char *format, ...)
+        __attribute__((format(printf, 6, 7)));
+void fault_list_deinit(FaultList *list);
+#define CLEANUP_FAULT_LIST CLEANUP(fault_list_deinit)
+
+/* FILE:LINE:COLUMN: message, FILE: POINTER: message or FILE: message; one line. */
+Text fault_describe(const MsgMappingFault *fault, Arena *arena);
+
+/* Reads everything that the arguments, the environment and the folders say.
+ * `arguments` is argv from number 1 on, NULL at its end; it is kept by the
+ * caller for the next reload. 0; 1 with faults; negative. Reads files: before
+ * the loop runs, or in the file thread. */
+int config_load(char *const *arguments, Config **ret_config, FaultList *faults);
+
+Config *config_free(Config *config);
+DEFINE_CLEANUP(Config *, config_free)
+
+/* After a reload: takes over from `current` what only a restart changes, and
+ * tells in `changed` the keys (", " between) for which that made a difference. */
+int config_keep_start_options(Config *config, const Config *current, Arena *arena, Text *ret_changed);

@@ -1,0 +1,43 @@
+/* Where a daemon finds and puts its things: the system's fixed places, or a
+ * user's by the XDG rules. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "proto/base/cleanup.h"
+
+#define PLACES_MAX_FOLDERS 3
+
+typedef struct Places {
+        char *folders[PLACES_MAX_FOLDERS]; /* of kernelsd.json, kernelsd.d and mapping.d; later ones go over earlier */
+        size_t n_folders;
+        char *runtime;      /* the user's folder for the socket, to be made; NULL for the system */
+        char *socket;       /* default path; the configuration may say another */
+        char *admin_socket; /* NULL: none */
+} Places;
+
+#define PLACES_NULL ((Places){ 0 })
+
+/* What decides; texts may be NULL. From places_facts in the daemon, by hand in tests. */
+typedef struct PlacesFacts {
+        bool system;
+        uid_t uid;
+        const char *config_dir;      /* instead of all folders */
+        const char *home;            /* $HOME, else the password file's */
+        const char *xdg_config_home; /* ignored unless absolute, as XDG says */
+        const char *xdg_runtime_dir;
+        bool has_run_user;           /* /run/user/<uid> exists */
+} PlacesFacts;
+
+/* From environment and password file; the texts live as long as the process. */
+void places_facts(bool system, const char *config_dir, PlacesFacts *ret_facts);
+
+/* 0 or -ENOMEM, or -ENOENT: a user without a home and without XDG_CONFIG_HOME. */
+int places_init(Places *places, const PlacesFacts *facts);
+void places_deinit(Places *places);
+
+/* Makes the folder 0700 if it is not there. 0; -EPERM if it is a link, another
+ * uid's or open to others; another negative errno. */
+int places_make_runtime(const char *path, uid_t uid);

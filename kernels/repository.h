@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include "kernels/arch.h"
 #include "kernels/environment.h"
 #include "kernels/metadata.h"
 #include "kernels/trace.h"
@@ -31,8 +32,6 @@ struct Repository {
         size_t n_variants;
         RepositoryVariant *variants;
 };
-
-typedef enum ArchVerdict { ARCH_OK, ARCH_UNKNOWN, ARCH_REFUSED } ArchVerdict;
 
 /* From a client's message; limits as design section 6. 0, 1, -ENOMEM. */
 int repository_from_message(const MsgLocal *message, Repository **ret_repository, Fault *fault);

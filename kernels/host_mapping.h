@@ -1,0 +1,57 @@
+/* One generation of the host mapping: what files say, as an index, and what
+ * the daemon has read of the directories that it names.
+ *
+ * Built on the file thread, handed to the loop as a value, counted (the count
+ * is atomic). The index never changes; the repositories of paths and the faults
+ * of newer files belong to the loop once it has the mapping. */
+#pragma once
+
+#include "kernels/entry.h"
+#include "proto/index_reader.h"
+
+typedef struct HostSource {
+        Text name;          /* as answers show it: "file:NAME" */
+        int64_t read_at_s;  /* when it was read, on the clock that explain is given */
+} HostSource;
+
+typedef struct HostPath {
+        Text path;              /* NUL-terminated */
+        Repository *repository; /* counted; NULL: could not be read, or not yet */
+        Fault *fault;           /* why not; NULL if nothing is known */
+} HostPath;
+
+typedef struct HostMapping {
+        unsigned n_users;   /* atomic */
+        uint64_t generation;
+        void *block;
+        size_t block_size;
+        Index index;
+        size_t n_sources;
+        int64_t *read_at_s; /* by source */
+        size_t n_paths;     /* the distinct paths of references, as the index numbers them */
+        HostPath *paths;
+        Arena fault_arena;
+        MsgMappingFault *faults; /* of newer files than those in force, or of these if none ever were */
+        size_t n_faults;
+} HostMapping;
+
+/* Entries in the order of index_build; they can be let go afterwards. No
+ * entries at all are an empty mapping. 0; 1 with FAULT_LIMIT; -ENOMEM. */
+int host_mapping_new(Entry *const *entries, size_t n_entries, const HostSource *sources, size_t n_sources,
+                     uint64_t generation, uint64_t key, HostMapping **ret_mapping, Fault *fault);
+
+HostMapping *host_mapping_ref(HostMapping *mapping);
+HostMapping *host_mapping_unref(HostMapping *mapping);
+DEFINE_CLEANUP(HostMapping *, host_mapping_unref)
+
+/* Says what path number n is: a repository (counted up here), or NULL and why.
+ * 0 or -ENOMEM. */
+int host_mapping_set_path(HostMapping *mapping, size_t n, Repository *repository, const Fault *fault);
+
+/* Replaces the faults, copying them. 0 or -ENOMEM, which leaves the old ones. */
+int host_mapping_set_faults(HostMapping *mapping, const MsgMappingFault *faults, size_t n_faults);
+
+/* A page of mapping.list: texts point into the mapping, the rest lies in the
+ * arena. 0; 1 with FAULT_BAD_REQUEST for an `after` that no page gave; -ENOMEM. */
+int host_mapping_list(const HostMapping *mapping, OptionalInteger after, size_t limit, Arena *arena,
+                      MsgMappingListResult *ret_result, Fault *fault);

@@ -1,9 +1,56 @@
-/* The daemon as a whole: what main.c runs once the configuration is good. */
+/* The daemon as a whole: it owns everything, starts and stops it in order, and
+ * swaps configuration and host mapping between two frames. main.c runs it once
+ * the configuration is good. */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/account.h"
 #include "daemon/config.h"
+#include "daemon/kernel_features.h"
+#include "daemon/listen_path.h"
+#include "daemon/listener.h"
+#include "daemon/loop.h"
+#include "daemon/mapping_loader.h"
+#include "daemon/service.h"
+#include "daemon/worker.h"
+#include "proto/base/arena.h"
+
+typedef struct Acquires Acquires;
+typedef struct LeaseLocks LeaseLocks;
+typedef struct MsgQuery MsgQuery;
+typedef struct Reload Reload;
+typedef struct Sessions Sessions;
 
 /* Serves until SIGTERM or SIGINT. Owns `config` from the call on, also where
  * it fails; `arguments` is what config_load took, for a reload. Returns an
  * exit status: EXIT_SUCCESS or EXIT_FAILURE. */
 int daemon_run(Config *config, char *const *arguments);
+
+typedef struct Daemon {
+        Loop loop;
+        Config *config;
+        KernelFeatures features;
+        Accounts *accounts;
+        Sessions *sessions;
+        Worker *worker;
+        MappingLoader *loader;
+        Reload *reload;
+        Watchdog *watchdog;
+        LeaseLocks *locks;
+        Acquires *acquires;
+        HostMapping *mapping; /* the current generation */
+        ServiceSockets passed;
+        ListenPath paths[2];
+        Listener *listeners[2]; /* the clients', the administrators' */
+        uv_signal_t signals[3];
+        Arena arena;       /* of the request that is handled */
+        MsgQuery *queries; /* of the resolve that is handled: LIMIT_QUERIES of them */
+        size_t n_views;    /* of all sessions, beyond view 1 */
+        size_t n_leases;   /* of all sessions */
+        uint64_t started_ms;
+        char instance[17]; /* 16 hexadecimal digits */
+        bool ready;
+        bool stopping;
+} Daemon;

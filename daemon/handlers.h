@@ -1,0 +1,31 @@
+/* The handlers of all methods, one file for each area. */
+#pragma once
+
+#include "daemon/dispatch.h"
+
+/* handle_hello.c */
+int handle_hello(Request *request);
+int handle_environment_set(Request *request);
+
+/* handle_view.c */
+int handle_view_create(Request *request);
+int handle_view_extend(Request *request);
+int handle_view_drop(Request *request);
+
+/* handle_resolve.c */
+int handle_resolve(Request *request);
+int handle_explain(Request *request);
+
+/* The hot way, before anything is allocated: 0: answered; 1: ask the ordinary
+ * way, which knows what is unusual; negative. */
+int handle_resolve_quickly(Daemon *daemon, Session *session, uint32_t id, Text body);
+
+/* handle_acquire.c */
+int handle_acquire(Request *request);
+int handle_release(Request *request);
+int handle_cancel(Request *request);
+
+/* handle_status.c */
+int handle_status(Request *request);
+int handle_clients(Request *request);
+int handle_mapping_list(Request *request);

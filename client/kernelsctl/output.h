@@ -1,0 +1,36 @@
+/* What people and programs see: tables and sentences on a terminal, one JSON
+ * object with `--json`. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/kernelsd.h"
+
+/* Colours are used if stdout is a terminal and NO_COLOR is not set. */
+typedef enum Colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_BAD, COLOUR_DIM, COLOUR_TITLE } Colour;
+
+/* Prints text in a colour, control characters as '?'. */
+void output_text(Colour colour, const char *text);
+
+/* A table: cells are collected, then printed with columns aligned and, where
+ * stdout is a terminal, under its titles. */
+typedef struct Table Table;
+
+Table *table_new(const char *const *titles, size_t n_columns);
+/* Adds the next cell of the row; text is copied. */
+void table_cell(Table *table, Colour colour, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void table_print(const Table *table);
+Table *table_free(Table *table);
+
+/* Prints the map as JSON, with "schema": "kernelsctl.<verb>.1" in it. The map
+ * stays the caller's and gets that key. 0, or 1 (kernelsctl's exit status). */
+int output_json(const char *verb, kd_value *map);
+
+/* Prints the error on stderr, or with `json` as an object on stdout; returns
+ * the exit status for it. */
+int output_error(const char *verb, bool json, const kd_error *error);
+
+/* Age in words: "5 s", "3 min", "2 h", "4 d". Returns buffer. */
+const char *output_age(int64_t seconds, char *buffer, size_t size);

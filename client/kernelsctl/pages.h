@@ -1,0 +1,10 @@
+/* Lists that the daemon gives in pages. */
+#pragma once
+
+#include "client/kernelsd.h"
+
+/* Calls `method` page after page and collects the rows under `key` in one
+ * list. A mapping that changes meanwhile makes it begin again, ten times at
+ * most (randomly picked: a mapping that changes faster is nothing to show).
+ * 0 with a list to be freed by kd_value_free, or what the library returned. */
+int pages_collect(kd_client *client, const char *method, const char *key, kd_value **ret_rows, kd_error *error);

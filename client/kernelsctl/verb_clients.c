@@ -1,0 +1,85 @@
+#include <errno.h>
+#include <stdio.h>
+
+#include "client/kernelsctl/connect.h"
+#include "client/kernelsctl/field.h"
+#include "client/kernelsctl/output.h"
+#include "client/kernelsctl/pages.h"
+
+static void print_clients(const kd_value *clients)
+{
+        static const char *const titles[] = { "SESSION", "PID", "UID", "PROGRAM", "CLIENT", "AGE",
+                                              "REQUESTS", "VIEWS", "ENTRIES", "LEASES" };
+        Table *table = table_new(titles, 10);
+        char age[32];
+
+        for (size_t i = 0; i < kd_value_count(clients); i++) {
+                const kd_value *row = kd_value_at(clients, i);
+
+                table_cell(table, COLOUR_TITLE, "%lld", field_number(row, "session", 0));
+                table_cell(table, COLOUR_NONE, "%lld", field_number(row, "pid", 0));
+                table_cell(table, COLOUR_NONE, "%lld", field_number(row, "uid", 0));
+                table_cell(table, COLOUR_NONE, "%s", field_text(kd_value_get(row, "environment"), "program", "-"));
+                table_cell(table, COLOUR_NONE, "%s", field_text(row, "client", "-"));
+                table_cell(table, COLOUR_NONE, "%s", output_age(field_number(row, "age_s", 0), age, sizeof(age)));
+                table_cell(table, COLOUR_NONE, "%lld", field_number(row, "requests", 0));
+                table_cell(table, COLOUR_NONE, "%lld", field_number(row, "views", 0));
+                table_cell(table, COLOUR_NONE, "%lld", field_number(row, "entries", 0));
+                table_cell(table, COLOUR_NONE, "%lld", field_number(row, "n_leases", 0));
+        }
+        table_print(table);
+        table_free(table);
+}
+
+static void print_leases(const kd_value *clients)
+{
+        static const char *const titles[] = { "SESSION", "LEASE", "LAYER", "KERNEL", "COMMIT", "VARIANT" };
+        Table *table = table_new(titles, 6);
+        size_t n = 0;
+
+        for (size_t i = 0; i < kd_value_count(clients); i++) {
+                const kd_value *row = kd_value_at(clients, i);
+                const kd_value *leases = kd_value_get(row, "leases");
+
+                for (size_t l = 0; l < kd_value_count(leases); l++, n++) {
+                        const kd_value *lease = kd_value_at(leases, l);
+
+                        table_cell(table, COLOUR_TITLE, "%lld", field_number(row, "session", 0));
+                        table_cell(table, COLOUR_NONE, "%lld", field_number(lease, "lease", 0));
+                        table_cell(table, COLOUR_NONE, "%s", field_text(lease, "layer", "-"));
+                        table_cell(table, COLOUR_NONE, "%s", field_text(lease, "kernel", "-"));
+                        table_cell(table, COLOUR_NONE, "%s", field_text(lease, "commit", "-"));
+                        table_cell(table, COLOUR_NONE, "%s", field_text(lease, "variant", "-"));
+                }
+        }
+        if (n) {
+                putchar('\n');
+                table_print(table);
+        }
+        table_free(table);
+}
+
+int verb_clients(const Arguments *arguments)
+{
+        kd_client *client OWNED(kd_closep) = NULL;
+        kd_value *clients OWNED(kd_value_freep) = NULL;
+        kd_value *map OWNED(kd_value_freep) = NULL;
+        bool json = arguments_have(arguments, OPTION_JSON);
+        kd_error error;
+        int r = connect_client(arguments, CONNECT_ADMIN, &client, &error);
+
+        if (!r)
+                r = pages_collect(client, "clients", "clients", &clients, &error);
+        if (r)
+                return output_error("clients", json, &error);
+        if (!json) {
+                print_clients(clients);
+                print_leases(clients);
+                return 0;
+        }
+        map = kd_value_map();
+        r = map ? kd_value_set(map, "clients", clients) : -ENOMEM;
+        if (map)
+                clients = NULL;
+        return r < 0 ? 1 : output_json("clients", map);
+}

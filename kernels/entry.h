@@ -61,8 +61,11 @@ typedef struct EntryDraft {
 } EntryDraft;
 
 /* Checks and makes. 0; 1 with a fault (invalid-name, -device, -range, -mode,
- * bad-request), in that order of precedence for a single entry: device, range,
- * mode, then names; -ENOMEM. */
+ * bad-request), in upstream's order of precedence for a single entry: range
+ * (bounds on an unknown device are bounds on one without capabilities:
+ * invalid-range), mode, device, then names; -ENOMEM. Of a list of entries a
+ * faulty range or mode anywhere goes before an unknown device: the caller that
+ * has invalid-device keeps it and looks at the rest first. */
 int entry_new(const EntryDraft *draft, Entry **ret_entry, Fault *fault);
 
 /* From a client's message. `locals` are the request's, by index; number n of

@@ -9,7 +9,7 @@
 #include "proto/base/text.h"
 #include "proto/fault.h"
 
-int name_check_layer(Text name, Fault *fault);      /* 1 to 256 bytes */
+int name_check_layer(Text name, Fault *fault);      /* at most 256 bytes; "" is a layer like any other, as upstream has it */
 int name_check_repository(Text name, Fault *fault); /* the Hub's rule for org/name */
 int name_check_revision(Text name, Fault *fault);   /* what git and a cache folder can hold: no "..", no leading "/" or "-"… */
 int name_check_version(int64_t version, Fault *fault); /* at least 0 */

@@ -7,6 +7,8 @@
 #define LIMIT_MESSAGE_OUT (1024u * 1024)    /* from the daemon: 1,024 answers of 600 bytes fit */
 #define LIMIT_DEPTH 8                       /* the deepest message, view.create, has 7 */
 #define LIMIT_ITEMS 65536                   /* bounds the work that one message can ask for */
+#define LIMIT_KEYS 128                      /* of one map: finding a key twice takes quadratic time, since nothing is allocated; guess, the largest map with free keys, a kernel's native layers, has 15 */
+#define LIMIT_KEY 256                       /* bytes of a map's key: the longest is a layer's name */
 #define LIMIT_DESCRIPTORS 1                 /* acquire sends one directory */
 #define LIMIT_QUERIES 1024                  /* in one resolve */
 #define LIMIT_ANSWER_MESSAGE 256            /* bytes of an error message inside answers */

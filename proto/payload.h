@@ -14,12 +14,14 @@ typedef enum PayloadAnswer {
         PAYLOAD_E_ITEMS,
         PAYLOAD_E_COUNT,      /* a count larger than the bytes left */
         PAYLOAD_E_UTF8,
-        PAYLOAD_E_KEY,        /* a map's key that is no string, or stands twice */
+        PAYLOAD_E_KEYS,       /* a map with more than LIMIT_KEYS keys */
+        PAYLOAD_E_KEY,        /* a map's key that is no string, is longer than LIMIT_KEY, or stands twice */
         PAYLOAD_E_TYPE,       /* ext, or the byte 0xc1 */
 } PayloadAnswer;
 
-/* Exactly one value, LIMIT_DEPTH and LIMIT_ITEMS kept, strings UTF-8, keys
- * distinct strings, no ext types. */
+/* Exactly one value; at most LIMIT_DEPTH lists and maps inside each other; at
+ * most LIMIT_ITEMS values, keys counted; strings UTF-8; keys distinct strings,
+ * LIMIT_KEYS and LIMIT_KEY kept; no ext types. */
 PayloadAnswer payload_check(const uint8_t *bytes, size_t size);
 
 const char *payload_explain(PayloadAnswer answer);

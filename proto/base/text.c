@@ -45,6 +45,11 @@ static bool is_ascii_word(const uint8_t *p)
         return !(word & 0x8080808080808080u);
 }
 
+size_t text_utf8_step(Text text)
+{
+        return text.size ? utf8_sequence((const uint8_t *)text.data, text.size) : 0;
+}
+
 bool text_is_utf8(Text text)
 {
         const uint8_t *p = (const uint8_t *)text.data;

@@ -41,5 +41,8 @@ static inline bool text_starts_with(Text text, Text prefix)
         return text.size >= prefix.size && (!prefix.size || memcmp(text.data, prefix.data, prefix.size) == 0);
 }
 
+/* The length of the well-formed UTF-8 sequence at the front; 0 if there is none. */
+size_t text_utf8_step(Text text);
+
 /* Well-formed UTF-8 by RFC 3629: no surrogates, no overlong forms, at most U+10FFFF. */
 bool text_is_utf8(Text text);

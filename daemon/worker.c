@@ -1,0 +1,241 @@
+#include "daemon/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "proto/base/alloc.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/error.h"
+
+/* First in, first out. */
+typedef struct JobQueue {
+        Job *first;
+        Job **end;
+} JobQueue;
+
+struct Worker {
+        uv_async_t finished_async;
+        uv_thread_t thread;
+        uv_mutex_t lock; /* guards what follows, up to the blank line */
+        uv_cond_t wake;
+        JobQueue waiting;
+        JobQueue finished;
+        Job *running;
+        uint64_t n_steps;
+        bool stop;
+
+        size_t n_jobs; /* loop only: submitted and not yet done */
+};
+
+static void job_queue_init(JobQueue *queue)
+{
+        queue->first = NULL;
+        queue->end = &queue->first;
+}
+
+static void job_queue_push(JobQueue *queue, Job *job)
+{
+        job->next = NULL;
+        *queue->end = job;
+        queue->end = &job->next;
+}
+
+static Job *job_queue_pop(JobQueue *queue)
+{
+        Job *job = queue->first;
+
+        if (!job)
+                return NULL;
+        queue->first = job->next;
+        if (!queue->first)
+                queue->end = &queue->first;
+        job->next = NULL;
+        return job;
+}
+
+bool job_is_cancelled(const Job *job)
+{
+        return atomic_load_explicit(&job->cancelled, memory_order_relaxed);
+}
+
+void job_cancel(Job *job)
+{
+        atomic_store_explicit(&job->cancelled, true, memory_order_relaxed);
+}
+
+/* Called and left with the lock held; the step runs without it. */
+static void worker_run_step(Worker *worker, Job *job)
+{
+        int r;
+
+        worker->running = job;
+        uv_mutex_unlock(&worker->lock);
+        r = job_is_cancelled(job) ? -ECANCELED : job->step(job);
+        uv_mutex_lock(&worker->lock);
+        worker->running = NULL;
+        worker->n_steps++;
+        if (r == JOB_AGAIN) {
+                job_queue_push(&worker->waiting, job);
+                return;
+        }
+        job->result = r;
+        job_queue_push(&worker->finished, job);
+        (void)uv_async_send(&worker->finished_async);
+}
+
+static void worker_thread(void *data)
+{
+        Worker *worker = data;
+
+        (void)pthread_setname_np(pthread_self(), "files");
+        uv_mutex_lock(&worker->lock);
+        while (!worker->stop) {
+                Job *job = job_queue_pop(&worker->waiting);
+
+                if (job)
+                        worker_run_step(worker, job);
+                else
+                        uv_cond_wait(&worker->wake, &worker->lock);
+        }
+        uv_mutex_unlock(&worker->lock);
+}
+
+/* A job that was cancelled after its last step is cancelled all the same: its
+ * owner has given it up. */
+static void worker_finish(Worker *worker, Job *job)
+{
+        worker->n_jobs--;
+        job->done(job, job_is_cancelled(job) ? -ECANCELED : job->result);
+}
+
+static void worker_on_finished(uv_async_t *async)
+{
+        Worker *worker = async->data;
+        JobQueue finished;
+        Job *job;
+
+        job_queue_init(&finished);
+        uv_mutex_lock(&worker->lock);
+        while ((job = job_queue_pop(&worker->finished)))
+                job_queue_push(&finished, job);
+        uv_mutex_unlock(&worker->lock);
+        while ((job = job_queue_pop(&finished)))
+                worker_finish(worker, job);
+}
+
+static void worker_on_closed(uv_handle_t *handle)
+{
+        Worker *worker = handle->data;
+
+        uv_cond_destroy(&worker->wake);
+        uv_mutex_destroy(&worker->lock);
+        alloc_free(worker);
+}
+
+/* Signals belong to the loop's thread. */
+static int worker_start_thread(Worker *worker)
+{
+        sigset_t all, before;
+        int r;
+
+        (void)sigfillset(&all);
+        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = uv_thread_create(&worker->thread, worker_thread, worker);
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+        return error_trace(r);
+}
+
+int worker_new(uv_loop_t *loop, Worker **ret_worker)
+{
+        CLEANUP_ALLOC Worker *worker = alloc_zeroed(1, sizeof(*worker));
+        int r;
+
+        if (!worker)
+                return error_trace(-ENOMEM);
+        job_queue_init(&worker->waiting);
+        job_queue_init(&worker->finished);
+        r = uv_mutex_init(&worker->lock);
+        if (r < 0)
+                return error_trace(r);
+        r = uv_cond_init(&worker->wake);
+        if (r < 0) {
+                uv_mutex_destroy(&worker->lock);
+                return error_trace(r);
+        }
+        r = uv_async_init(loop, &worker->finished_async, worker_on_finished);
+        if (r < 0) {
+                uv_cond_destroy(&worker->wake);
+                uv_mutex_destroy(&worker->lock);
+                return error_trace(r);
+        }
+        worker->finished_async.data = worker;
+        r = worker_start_thread(worker);
+        if (r < 0) {
+                uv_close((uv_handle_t *)&STEAL(worker)->finished_async, worker_on_closed);
+                return r;
+        }
+        *ret_worker = STEAL(worker);
+        return 0;
+}
+
+void worker_submit(Worker *worker, Job *job)
+{
+        assert(job->step && job->done);
+        worker->n_jobs++;
+        job->result = 0;
+        atomic_store_explicit(&job->cancelled, false, memory_order_relaxed);
+        uv_mutex_lock(&worker->lock);
+        job_queue_push(&worker->waiting, job);
+        uv_cond_signal(&worker->wake);
+        uv_mutex_unlock(&worker->lock);
+}
+
+uint64_t worker_n_steps(Worker *worker)
+{
+        uint64_t n_steps;
+
+        uv_mutex_lock(&worker->lock);
+        n_steps = worker->n_steps;
+        uv_mutex_unlock(&worker->lock);
+        return n_steps;
+}
+
+bool worker_is_idle(Worker *worker)
+{
+        bool idle;
+
+        uv_mutex_lock(&worker->lock);
+        idle = !worker->running && !worker->waiting.first;
+        uv_mutex_unlock(&worker->lock);
+        return idle;
+}
+
+static void worker_join(Worker *worker)
+{
+        uv_mutex_lock(&worker->lock);
+        worker->stop = true;
+        if (worker->running)
+                job_cancel(worker->running);
+        uv_cond_signal(&worker->wake);
+        uv_mutex_unlock(&worker->lock);
+        (void)uv_thread_join(&worker->thread);
+}
+
+void worker_close(Worker *worker)
+{
+        Job *job;
+
+        worker_join(worker);
+        /* The thread is gone: no lock. Done functions may submit again; such
+         * jobs end here too. */
+        while ((job = job_queue_pop(&worker->finished)))
+                worker_finish(worker, job);
+        while ((job = job_queue_pop(&worker->waiting))) {
+                job_cancel(job);
+                worker_finish(worker, job);
+        }
+        assert(worker->n_jobs == 0);
+        uv_close((uv_handle_t *)&worker->finished_async, worker_on_closed);
+}

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "proto/base/arena.h"
 #include "proto/base/cleanup.h"
 
 #define PLACES_MAX_FOLDERS 3
@@ -37,6 +38,9 @@ void places_facts(bool system, const char *config_dir, PlacesFacts *ret_facts);
 /* 0 or -ENOMEM, or -ENOENT: a user without a home and without XDG_CONFIG_HOME. */
 int places_init(Places *places, const PlacesFacts *facts);
 void places_deinit(Places *places);
+
+/* The mapping.d of each folder, in the same order: n_folders texts in the arena. 0, -ENOMEM. */
+int places_mapping_folders(const Places *places, Arena *arena, const char *ret_folders[static PLACES_MAX_FOLDERS]);
 
 /* Makes the folder 0700 if it is not there. 0; -EPERM if it is a link, another
  * uid's or open to others; another negative errno. */

@@ -1,0 +1,170 @@
+#include "daemon/places.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "proto/base/alloc.h"
+#include "proto/base/error.h"
+#include "proto/base/text.h"
+
+static char *places_copy(const char *path)
+{
+        return alloc_text(path, strlen(path));
+}
+
+static char *places_join(const char *folder, const char *name)
+{
+        size_t size = strlen(folder) + 1 + strlen(name) + 1;
+        char *path = alloc_bytes(size);
+
+        if (path)
+                (void)snprintf(path, size, "%s/%s", folder, name);
+        return path;
+}
+
+static bool is_absolute(const char *path)
+{
+        return path && path[0] == '/';
+}
+
+void places_facts(bool system, const char *config_dir, PlacesFacts *ret_facts)
+{
+        const struct passwd *account;
+        struct stat st;
+        char run_user[64];
+        PlacesFacts facts = {
+                .system = system,
+                .uid = geteuid(),
+                .config_dir = config_dir,
+                .home = getenv("HOME"),
+                .xdg_config_home = getenv("XDG_CONFIG_HOME"),
+                .xdg_runtime_dir = getenv("XDG_RUNTIME_DIR"),
+        };
+
+        (void)snprintf(run_user, sizeof(run_user), "/run/user/%lu", (unsigned long)facts.uid);
+        facts.has_run_user = stat(run_user, &st) == 0 && S_ISDIR(st.st_mode);
+        if (!system && !is_absolute(facts.home)) {
+                account = getpwuid(facts.uid);
+                facts.home = account ? account->pw_dir : NULL;
+        }
+        *ret_facts = facts;
+}
+
+static int places_add_folder(Places *places, char *folder)
+{
+        if (!folder)
+                return error_trace(-ENOMEM);
+        places->folders[places->n_folders++] = folder;
+        return 0;
+}
+
+static int places_add_system_folders(Places *places)
+{
+        static const char *const folders[] = { "/usr/lib/kernelsd", "/etc/kernelsd", "/run/kernelsd-conf" };
+        int r;
+
+        _Static_assert(ARRAY_SIZE(folders) <= PLACES_MAX_FOLDERS, "room for the system's folders");
+        for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+                r = places_add_folder(places, places_copy(folders[i]));
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int places_add_folders(Places *places, const PlacesFacts *facts)
+{
+        if (facts->config_dir)
+                return places_add_folder(places, places_copy(facts->config_dir));
+        if (facts->system)
+                return places_add_system_folders(places);
+        if (is_absolute(facts->xdg_config_home))
+                return places_add_folder(places, places_join(facts->xdg_config_home, "kernelsd"));
+        if (!is_absolute(facts->home))
+                return error_trace(-ENOENT);
+        return places_add_folder(places, places_join(facts->home, ".config/kernelsd"));
+}
+
+static int places_set_user_socket(Places *places, const PlacesFacts *facts)
+{
+        char folder[64];
+
+        if (is_absolute(facts->xdg_runtime_dir)) {
+                places->runtime = places_join(facts->xdg_runtime_dir, "kernelsd");
+        } else {
+                if (facts->has_run_user)
+                        (void)snprintf(folder, sizeof(folder), "/run/user/%lu/kernelsd", (unsigned long)facts->uid);
+                else
+                        (void)snprintf(folder, sizeof(folder), "/tmp/kernelsd-%lu", (unsigned long)facts->uid);
+                places->runtime = places_copy(folder);
+        }
+        if (!places->runtime)
+                return error_trace(-ENOMEM);
+        places->socket = places_join(places->runtime, "kernelsd.sock");
+        return places->socket ? 0 : error_trace(-ENOMEM);
+}
+
+static int places_set_sockets(Places *places, const PlacesFacts *facts)
+{
+        if (!facts->system)
+                return places_set_user_socket(places, facts);
+        places->socket = places_copy("/run/kernelsd/kernelsd.sock");
+        places->admin_socket = places_copy("/run/kernelsd-admin/admin.sock");
+        return places->socket && places->admin_socket ? 0 : error_trace(-ENOMEM);
+}
+
+int places_init(Places *places, const PlacesFacts *facts)
+{
+        CLEANUP(places_deinit) Places made = PLACES_NULL;
+        int r;
+
+        r = places_add_folders(&made, facts);
+        if (r < 0)
+                return r;
+        r = places_set_sockets(&made, facts);
+        if (r < 0)
+                return r;
+        *places = made;
+        made = PLACES_NULL;
+        return 0;
+}
+
+void places_deinit(Places *places)
+{
+        for (size_t i = 0; i < places->n_folders; i++)
+                alloc_free(places->folders[i]);
+        alloc_free(places->runtime);
+        alloc_free(places->socket);
+        alloc_free(places->admin_socket);
+        *places = PLACES_NULL;
+}
+
+int places_mapping_folders(const Places *places, Arena *arena, const char *ret_folders[static PLACES_MAX_FOLDERS])
+{
+        for (size_t i = 0; i < places->n_folders; i++) {
+                Text folder = arena_format(arena, "%s/mapping.d", places->folders[i]);
+
+                if (!folder.data)
+                        return error_trace(-ENOMEM);
+                ret_folders[i] = folder.data;
+        }
+        return 0;
+}
+
+int places_make_runtime(const char *path, uid_t uid)
+{
+        struct stat st;
+
+        if (mkdir(path, 0700) < 0 && errno != EEXIST)
+                return error_trace(-errno);
+        /* lstat: in /tmp anybody may have put a link here. */
+        if (lstat(path, &st) < 0)
+                return error_trace(-errno);
+        if (!S_ISDIR(st.st_mode) || st.st_uid != uid || (st.st_mode & 077))
+                return error_trace(-EPERM);
+        return 0;
+}

@@ -6,13 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
+#include "daemon/fault_list.h"
 #include "daemon/option_table.h"
 #include "daemon/places.h"
 #include "proto/base/arena.h"
 #include "proto/base/cleanup.h"
-#include "proto/schema.h"
 
 typedef enum LogLevel { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG } LogLevel;
 typedef enum QuotaDomain { QUOTA_DOMAIN_UID, QUOTA_DOMAIN_CGROUP } QuotaDomain;
@@ -23,31 +22,16 @@ typedef enum QuotaDomain { QUOTA_DOMAIN_UID, QUOTA_DOMAIN_CGROUP } QuotaDomain;
 #define OPTION_C_TEXT(member) char *member;
 #define OPTION_MEMBER(kind, member, key, minimum, maximum, preset, reload, where, argument, help) OPTION_C_##kind(member)
 
+/* Texts are owned. `socket` is always set, by an option or by the places;
+ * `admin_socket` NULL means that there is none. `places.runtime` is NULL where
+ * an option names the socket: then nobody makes a folder for it. */
 typedef struct Config {
-        OPTION_TABLE(OPTION_MEMBER) /* texts are owned; NULL: not set */
-        Places places;              /* what follows from them */
+        OPTION_TABLE(OPTION_MEMBER)
+        Places places;
 } Config;
 
-/* What a set of files says wrongly: MsgMappingFault of proto/schema.h, as
- * `status` shows it; the texts lie in the arena. */
-typedef struct FaultList {
-        Arena arena;
-        MsgMappingFault *items;
-        size_t n;
-        size_t capacity;
-        bool failed; /* memory ran out: what is there is not all */
-} FaultList;
-
-#define FAULT_LIST_NULL ((FaultList){ 0 })
-
-/* line 0: no position; pointer absent: none. Texts are copied. */
-void fault_list_add(FaultList *list, Text file, int64_t line, int64_t column, Text pointer, const char *format, ...)
-        __attribute__((format(printf, 6, 7)));
-void fault_list_deinit(FaultList *list);
-#define CLEANUP_FAULT_LIST CLEANUP(fault_list_deinit)
-
-/* FILE:LINE:COLUMN: message, FILE: POINTER: message or FILE: message; one line. */
-Text fault_describe(const MsgMappingFault *fault, Arena *arena);
+/* All options at their defaults, no places. 0, -ENOMEM. */
+int config_new(Config **ret_config);
 
 /* Reads everything that the arguments, the environment and the folders say.
  * `arguments` is argv from number 1 on, NULL at its end; it is kept by the

@@ -1,12 +1,12 @@
 /* The host mapping from its files: read by the file thread at the start, on a
- * change of the files and on reload. A faulty set changes nothing but the list
- * of faults. */
+ * change of the files and on reload. A faulty set changes nothing but the
+ * faults: they stand in the mapping that is in force. */
 #pragma once
 
 #include <stdbool.h>
 #include <uv.h>
 
-#include "daemon/config.h"
+#include "daemon/places.h"
 #include "daemon/worker.h"
 
 typedef struct HostMapping HostMapping; /* kernels/host_mapping.h */
@@ -14,10 +14,11 @@ typedef struct MappingLoader MappingLoader;
 
 typedef struct MappingLoaderOwner {
         void *data;
-        /* A new set is there: the reference becomes the callee's. */
+        /* A new generation is there: the reference becomes the callee's. Called
+         * after the first load in any case, with an empty mapping if the files
+         * have faults. */
         void (*loaded)(void *data, HostMapping *mapping);
-        /* A load ended, good or faulty; what was asked for with
-         * mapping_loader_load up to its start is done. */
+        /* Every load that was asked for so far has ended, good or faulty. */
         void (*finished)(void *data);
 } MappingLoaderOwner;
 
@@ -25,11 +26,8 @@ typedef struct MappingLoaderOwner {
 int mapping_loader_new(uv_loop_t *loop, Worker *worker, const Places *places, MappingLoaderOwner owner,
                        MappingLoader **ret_loader);
 
-/* Asks for a load; asking again before one begins is one load. */
+/* Asks for a load; asking again before it begins is one load. */
 void mapping_loader_load(MappingLoader *loader);
 
-/* Faults of the newest files; n = 0: they are in force. */
-const FaultList *mapping_loader_faults(const MappingLoader *loader);
-
-/* Cancels and closes; freed when its handles and its job are. */
+/* Cancels and closes; calls its owner no more. Before worker_close. */
 void mapping_loader_close(MappingLoader *loader);

@@ -1,0 +1,175 @@
+#include "daemon/mapping_load.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/memory.h"
+#include "kernels/repository.h"
+#include "proto/base/alloc.h"
+#include "proto/base/error.h"
+
+static MappingLoad *load_of_job(Job *job)
+{
+        return (MappingLoad *)((char *)job - offsetof(MappingLoad, job));
+}
+
+static int64_t load_now_us(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int load_sources(const MappingSet *set, Arena *arena, HostSource **ret_sources)
+{
+        HostSource *sources = arena_zeroed(arena, set->n_sources + 1, sizeof(*sources));
+
+        if (!sources)
+                return error_trace(-ENOMEM);
+        for (size_t i = 0; i < set->n_sources; i++) {
+                sources[i].name = arena_format(arena, "file:%.*s", TEXT_PRINT(set->sources[i].name));
+                sources[i].read_at_s = set->sources[i].read_at_us / 1000000;
+                if (!sources[i].name.data)
+                        return error_trace(-ENOMEM);
+        }
+        *ret_sources = sources;
+        return 0;
+}
+
+static int load_build(MappingLoad *load, const MappingSet *set)
+{
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        HostSource *sources;
+        Fault fault;
+        int r;
+
+        r = load_sources(set, &arena, &sources);
+        if (r < 0)
+                return r;
+        r = host_mapping_new(set->entries, set->n_entries, sources, set->n_sources, load->generation, load->key,
+                             &load->mapping, &fault);
+        if (r > 0)
+                fault_list_add(&load->faults, TEXT("mapping.d"), 0, 0, TEXT_NULL, "%s", fault.message);
+        return r < 0 ? error_trace(r) : 0;
+}
+
+static int load_watch_files(MappingLoad *load, const MappingSet *set)
+{
+        int r;
+
+        for (size_t i = 0; i < set->n_watched; i++) {
+                r = watch_points_add(&load->points, set->watched[i].data, false);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int mapping_load_watch_folders(MappingLoad *load)
+{
+        int r;
+
+        for (size_t i = 0; i < load->n_folders; i++) {
+                r = watch_points_add(&load->points, load->folders[i], true);
+                if (r < 0)
+                        return r;
+        }
+        watch_points_settle(&load->points);
+        return 0;
+}
+
+static int load_read(MappingLoad *load)
+{
+        CLEANUP(mapping_set_freep) MappingSet *set = NULL;
+        int r;
+
+        r = mapping_set_load(load->folders, load->n_folders, load_now_us(), &set);
+        if (r < 0)
+                return error_trace(r);
+        load->n_files = set->n_sources;
+        fault_list_copy(&load->faults, set->faults, set->n_faults);
+        if (set->n_faults == 0) {
+                r = load_build(load, set);
+                if (r < 0)
+                        return r;
+        }
+        r = load_watch_files(load, set);
+        if (r < 0)
+                return r;
+        return mapping_load_watch_folders(load);
+}
+
+/* A directory that cannot be used is no fault of the files: it may come later,
+ * so what leads to it is watched too. */
+static int load_scan(MappingLoad *load, size_t n)
+{
+        const char *path = load->mapping->paths[n].path.data;
+        CLEANUP(repository_unrefp) Repository *repository = NULL;
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        Fault fault = FAULT_NULL;
+        Text build;
+        int r;
+
+        r = repository_scan(path, geteuid(), &repository, &fault);
+        if (r < 0)
+                return error_trace(r);
+        r = host_mapping_set_path(load->mapping, n, repository, r > 0 ? &fault : NULL);
+        if (r < 0)
+                return error_trace(r);
+        build = arena_format(&arena, "%s/build", path);
+        if (!build.data)
+                return error_trace(-ENOMEM);
+        return watch_points_add(&load->points, build.data, true);
+}
+
+static int load_step(Job *job)
+{
+        MappingLoad *load = load_of_job(job);
+        int r;
+
+        if (!load->mapping) {
+                r = load_read(load);
+        } else {
+                r = load_scan(load, load->n_scanned++);
+        }
+        if (r < 0)
+                return r;
+        if (load->mapping && load->n_scanned < load->mapping->n_paths)
+                return JOB_AGAIN;
+        watch_points_settle(&load->points);
+        memory_trim();
+        return load->faults.failed ? error_trace(-ENOMEM) : 0;
+}
+
+int mapping_load_new(const Places *places, uint64_t generation, uint64_t key, MappingLoad **ret_load)
+{
+        CLEANUP(mapping_load_freep) MappingLoad *load = alloc_zeroed(1, sizeof(*load));
+        int r;
+
+        if (!load)
+                return error_trace(-ENOMEM);
+        load->job.step = load_step;
+        load->generation = generation;
+        load->key = key;
+        load->n_folders = places->n_folders;
+        r = places_mapping_folders(places, &load->arena, load->folders);
+        if (r < 0)
+                return r;
+        *ret_load = STEAL(load);
+        return 0;
+}
+
+MappingLoad *mapping_load_free(MappingLoad *load)
+{
+        if (!load)
+                return NULL;
+        host_mapping_unref(load->mapping);
+        fault_list_deinit(&load->faults);
+        watch_points_deinit(&load->points);
+        arena_deinit(&load->arena);
+        alloc_free(load);
+        return NULL;
+}

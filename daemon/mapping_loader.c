@@ -1,0 +1,258 @@
+#include "daemon/mapping_loader.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "daemon/log.h"
+#include "daemon/mapping_load.h"
+#include "daemon/watch.h"
+#include "proto/base/alloc.h"
+#include "proto/base/error.h"
+
+#define LIMIT_LOGGED_PATHS 16 /* of repositories that cannot be used; guess, a screenful */
+
+struct MappingLoader {
+        Worker *worker;
+        MappingLoaderOwner owner;
+        Places places;        /* its folders alone */
+        Watch *watch;
+        HostMapping *mapping; /* in force; NULL before the first load */
+        MappingLoad *load;    /* in the file thread */
+        uint64_t generation;  /* of the newest mapping */
+        uint64_t key;
+        bool again;           /* load once more after this one */
+        bool closing;
+};
+
+static void loader_free(MappingLoader *loader)
+{
+        watch_close(loader->watch);
+        host_mapping_unref(loader->mapping);
+        places_deinit(&loader->places);
+        alloc_free(loader);
+}
+
+static void loader_log_faults(const FaultList *faults)
+{
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+
+        for (size_t i = 0; i < faults->n; i++) {
+                LogFields fields = LOG_FIELDS_NULL;
+
+                fields.file = faults->items[i].file;
+                log_error(MAPPING, &fields, "%.*s", TEXT_PRINT(mapping_fault_describe(&faults->items[i], &arena)));
+        }
+        log_error(MAPPING, NULL, "The mapping files are faulty; what was in force before stays so");
+}
+
+static void loader_log_paths(const HostMapping *mapping)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < mapping->n_paths && n < LIMIT_LOGGED_PATHS; i++) {
+                LogFields fields = LOG_FIELDS_NULL;
+
+                if (!mapping->paths[i].fault)
+                        continue;
+                fields.repository = mapping->paths[i].path;
+                fields.reason = text_of(fault_spelling(mapping->paths[i].fault->name));
+                log_warning(MAPPING, &fields, "Repository %.*s cannot be used: %s", TEXT_PRINT(mapping->paths[i].path),
+                            mapping->paths[i].fault->message);
+                n++;
+        }
+}
+
+/* Puts a mapping in force, which becomes the loader's. */
+static void loader_swap(MappingLoader *loader, HostMapping *mapping)
+{
+        loader->generation = mapping->generation;
+        host_mapping_unref(loader->mapping);
+        loader->mapping = mapping;
+        loader->owner.loaded(loader->owner.data, host_mapping_ref(mapping));
+}
+
+/* The first files are faulty already: nothing is mapped, and status says why. */
+static int loader_begin_empty(MappingLoader *loader, const FaultList *faults)
+{
+        CLEANUP(host_mapping_unrefp) HostMapping *mapping = NULL;
+        Fault fault;
+        int r;
+
+        r = host_mapping_new(NULL, 0, NULL, 0, loader->generation + 1, loader->key, &mapping, &fault);
+        if (r != 0)
+                return error_trace(r < 0 ? r : -EINVAL);
+        r = host_mapping_set_faults(mapping, faults->items, faults->n);
+        if (r < 0)
+                return error_trace(r);
+        loader_swap(loader, STEAL(mapping));
+        return 0;
+}
+
+static int loader_take_faults(MappingLoader *loader, const FaultList *faults)
+{
+        loader_log_faults(faults);
+        if (!loader->mapping)
+                return loader_begin_empty(loader, faults);
+        return error_trace(host_mapping_set_faults(loader->mapping, faults->items, faults->n));
+}
+
+static int loader_take(MappingLoader *loader, MappingLoad *load)
+{
+        int r = 0;
+
+        if (load->faults.n > 0) {
+                r = loader_take_faults(loader, &load->faults);
+        } else {
+                loader_log_paths(load->mapping);
+                loader_swap(loader, STEAL(load->mapping));
+                log_notice(MAPPING, NULL, "Mapping generation %" PRIu64 " is in force, from %zu files", loader->generation,
+                           load->n_files);
+        }
+        if (r < 0)
+                return r;
+        r = watch_set(loader->watch, &load->points);
+        if (r < 0)
+                return error_trace(r);
+        /* Links and lock files that were not watched while they were read. */
+        if (r > 0)
+                loader->again = true;
+        return 0;
+}
+
+/* The load itself failed: no memory, or a disk that does not read. */
+static void loader_failed(MappingLoader *loader, int r)
+{
+        CLEANUP_FAULT_LIST FaultList faults = FAULT_LIST_NULL;
+        LogFields fields = LOG_FIELDS_NULL;
+
+        fields.error = r;
+        log_error(FAILURE, &fields, "Cannot load the mapping");
+        fault_list_add(&faults, TEXT("mapping.d"), 0, 0, TEXT_NULL, "cannot be loaded: %s", strerrordesc_np(-r));
+        (void)loader_take_faults(loader, &faults);
+}
+
+static void loader_start(MappingLoader *loader);
+
+static void loader_on_done(Job *job, int result)
+{
+        CLEANUP(mapping_load_freep) MappingLoad *load = (MappingLoad *)((char *)job - offsetof(MappingLoad, job));
+        MappingLoader *loader = load->data;
+        int r;
+
+        loader->load = NULL;
+        if (loader->closing) {
+                loader_free(loader);
+                return;
+        }
+        r = result < 0 ? result : loader_take(loader, load);
+        if (r < 0)
+                loader_failed(loader, r);
+        if (loader->again)
+                loader_start(loader);
+        else
+                loader->owner.finished(loader->owner.data);
+}
+
+static void loader_start(MappingLoader *loader)
+{
+        int r;
+
+        loader->again = false;
+        r = mapping_load_new(&loader->places, loader->generation + 1, loader->key, &loader->load);
+        if (r < 0) {
+                loader_failed(loader, r);
+                loader->owner.finished(loader->owner.data);
+                return;
+        }
+        loader->load->data = loader;
+        loader->load->job.done = loader_on_done;
+        worker_submit(loader->worker, &loader->load->job);
+}
+
+void mapping_loader_load(MappingLoader *loader)
+{
+        if (loader->load)
+                loader->again = true;
+        else
+                loader_start(loader);
+}
+
+static void loader_on_changed(void *data)
+{
+        log_debug(MAPPING, NULL, "Mapping files may have changed");
+        mapping_loader_load(data);
+}
+
+static int loader_copy_folders(MappingLoader *loader, const Places *places)
+{
+        for (size_t i = 0; i < places->n_folders; i++) {
+                loader->places.folders[i] = alloc_text(places->folders[i], strlen(places->folders[i]));
+                if (!loader->places.folders[i])
+                        return error_trace(-ENOMEM);
+                loader->places.n_folders++;
+        }
+        return 0;
+}
+
+/* Before the first load, so that nothing goes by between reading and watching. */
+static int loader_watch_folders(MappingLoader *loader)
+{
+        CLEANUP(mapping_load_freep) MappingLoad *load = NULL;
+        int r;
+
+        r = mapping_load_new(&loader->places, 0, 0, &load);
+        if (r < 0)
+                return r;
+        r = mapping_load_watch_folders(load);
+        if (r < 0)
+                return r;
+        r = watch_set(loader->watch, &load->points);
+        return r < 0 ? error_trace(r) : 0;
+}
+
+static int loader_init(MappingLoader *loader, uv_loop_t *loop, const Places *places)
+{
+        int r;
+
+        if (getrandom(&loader->key, sizeof(loader->key), 0) != (ssize_t)sizeof(loader->key))
+                return error_trace(-EIO);
+        r = loader_copy_folders(loader, places);
+        if (r < 0)
+                return r;
+        r = watch_new(loop, loader_on_changed, loader, &loader->watch);
+        if (r < 0)
+                return r;
+        return loader_watch_folders(loader);
+}
+
+int mapping_loader_new(uv_loop_t *loop, Worker *worker, const Places *places, MappingLoaderOwner owner,
+                       MappingLoader **ret_loader)
+{
+        MappingLoader *loader = alloc_zeroed(1, sizeof(*loader));
+        int r;
+
+        if (!loader)
+                return error_trace(-ENOMEM);
+        loader->worker = worker;
+        loader->owner = owner;
+        r = loader_init(loader, loop, places);
+        if (r < 0) {
+                loader_free(loader);
+                return r;
+        }
+        *ret_loader = loader;
+        return 0;
+}
+
+void mapping_loader_close(MappingLoader *loader)
+{
+        if (!loader)
+                return;
+        loader->closing = true;
+        if (loader->load)
+                job_cancel(&loader->load->job);
+        else
+                loader_free(loader);
+}

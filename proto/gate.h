@@ -25,7 +25,8 @@ typedef struct GateProperties {
 
 #define GATE_PROPERTIES_DEFAULT ((GateProperties){ .has_backward = true, .can_torch_compile = false })
 
-/* registered: the mode under which the kernel was found (MODE_FALLBACK too). */
+/* registered: the mode under which the kernel was found (MODE_FALLBACK too), or
+ * for which it stands in the mapping at all; MODE_NONE: there is none. */
 GateAnswer gate_judge(Mode requested, Mode registered, GateProperties properties, bool use_fallback);
 
 /* "registered-mode-unsupported" and so on; a literal. */

@@ -22,7 +22,8 @@
  *   wide:   u16 n; i64 start[n - 1]; u16 row[n][4]
  * without padding; a row is a number in the layer's rows, or one of the two
  * highest values. Which of the four: mode_request_number. Narrow is what fits
- * into it, and nearly every layer does. */
+ * into it, and nearly every layer does. LIMIT_RANGES keeps the numbers of rows
+ * and the sizes of cells within their 16 bits. */
 #pragma once
 
 #include <stdint.h>
@@ -52,6 +53,7 @@ enum {
         INDEX_NAME_OUTSIDE = 1,  /* record.data begins with the name's u32 in the pool */
         INDEX_CELLS_OUTSIDE = 2, /* the cells are behind the rows */
         INDEX_CELLS_WIDE = 4,
+        INDEX_IN_USE = 8,        /* a layer lies in this slot */
 };
 
 #define INDEX_RECORD_DATA 48
@@ -61,8 +63,8 @@ typedef struct IndexRecord {
         uint16_t n_entries;
         uint16_t n_rows;
         uint16_t n_references;
-        uint16_t cells_size;   /* bytes, at most 65,535: LIMIT_RANGES sees to it */
-        uint16_t name_size;    /* 0: no layer in this slot */
+        uint16_t n_cell_pairs; /* size of the cells in units of 2 bytes, rounded up */
+        uint16_t name_size;
         uint8_t devices;       /* bit n: device type n has a cell */
         uint8_t flags;
         uint8_t data[INDEX_RECORD_DATA]; /* the name, then the cells */

@@ -107,6 +107,13 @@ bool index_layer_sorted(const Index *index, uint32_t n, IndexLayer *ret_layer);
 /* A text of the pool, and its encoded form as a msgpack str. */
 bool index_text(const Index *index, uint32_t offset, Text *ret_text, Text *ret_encoded);
 
+/* Row number n of the layer, and what it belongs to. */
+bool index_row(const IndexLayer *layer, size_t n, Mode *ret_mode, const IndexEntry **ret_entry,
+               const IndexReference **ret_reference);
+
+/* Whether the entry's device and rows are there. */
+bool index_entry_is_sound(const IndexLayer *layer, const IndexEntry *entry);
+
 bool index_range(const Index *index, const IndexEntry *entry, CapabilityRange *ret_range);
 bool index_source(const Index *index, unsigned number, Text *ret_name, Text *ret_encoded);
 bool index_path(const Index *index, uint32_t number, Text *ret_path, Text *ret_encoded);

@@ -27,6 +27,9 @@ int mode_parse(Text text, Mode *ret_mode, Fault *fault);
 /* The same for a mode that is asked for: it holds inference or training. */
 int mode_parse_request(Text text, Mode *ret_mode, Fault *fault);
 
+/* Whether it is one that mode_parse can give. */
+bool mode_is_valid(Mode mode);
+
 /* The canonical spelling, a literal: "inference|torch_compile". */
 const char *mode_spelling(Mode mode);
 

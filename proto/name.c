@@ -1,0 +1,193 @@
+#include "proto/name.h"
+
+static bool is_control(unsigned char c)
+{
+        return c < 0x20 || c == 0x7f;
+}
+
+/* Controls of C0 and C1, DEL: they would let a name rewrite a terminal. */
+static bool has_control(Text text)
+{
+        for (size_t i = 0; i < text.size; i++) {
+                unsigned char c = (unsigned char)text.data[i];
+
+                if (is_control(c))
+                        return true;
+                if (c == 0xc2 && i + 1 < text.size && (unsigned char)text.data[i + 1] < 0xa0)
+                        return true;
+        }
+        return false;
+}
+
+static int name_refuse(Text name, const char *what, const char *rule, Fault *fault)
+{
+        return fault_set(fault, FAULT_INVALID_NAME, "\"%.*s\" cannot be a %s: %s", (int)(name.size < 80 ? name.size : 80),
+                         name.data, what, rule);
+}
+
+/* What all names keep. */
+static int name_check_text(Text name, const char *what, size_t limit, Fault *fault)
+{
+        if (!name.size)
+                return fault_set(fault, FAULT_INVALID_NAME, "a %s cannot be empty", what);
+        if (name.size > limit)
+                return fault_set(fault, FAULT_INVALID_NAME, "a %s has at most %zu bytes, this one has %zu", what,
+                                 limit, name.size);
+        if (!text_is_utf8(name))
+                return fault_set(fault, FAULT_INVALID_NAME, "a %s must be UTF-8", what);
+        if (has_control(name))
+                return name_refuse(name, what, "control characters and NUL are not allowed", fault);
+        return 0;
+}
+
+static bool text_contains(Text text, Text part)
+{
+        return text.size >= part.size && memmem(text.data, text.size, part.data, part.size);
+}
+
+static bool text_ends_with(Text text, Text end)
+{
+        return text.size >= end.size && memcmp(text.data + text.size - end.size, end.data, end.size) == 0;
+}
+
+int name_check_layer(Text name, Fault *fault)
+{
+        return name.data && !name.size ? 0 : name_check_text(name, "layer name", LIMIT_LAYER, fault);
+}
+
+static bool is_word(char c)
+{
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* One side of the slash: word characters, '-' and '.', the latter two not at
+ * the ends. */
+static const char *repository_part_fault(Text part)
+{
+        if (!part.size || part.size > LIMIT_REPOSITORY_PART)
+                return "organisation and name have 1 to 96 characters each";
+        for (size_t i = 0; i < part.size; i++)
+                if (!is_word(part.data[i]) && part.data[i] != '-' && part.data[i] != '.')
+                        return "only ASCII letters, digits, '-', '_' and '.' are allowed";
+        if (!is_word(part.data[0]) || !is_word(part.data[part.size - 1]))
+                return "'-' and '.' can neither begin nor end a part";
+        return NULL;
+}
+
+int name_check_repository(Text name, Fault *fault)
+{
+        static const char what[] = "repository";
+        const char *slash, *why;
+        int r;
+
+        r = name_check_text(name, what, LIMIT_REPOSITORY, fault);
+        if (r)
+                return r;
+        slash = memchr(name.data, '/', name.size);
+        if (!slash)
+                return name_refuse(name, what, "write it as organisation/name", fault);
+        why = repository_part_fault((Text){ name.data, (size_t)(slash - name.data) });
+        if (!why)
+                why = repository_part_fault((Text){ slash + 1, name.size - (size_t)(slash - name.data) - 1 });
+        if (!why && (text_contains(name, TEXT("--")) || text_contains(name, TEXT(".."))))
+                why = "\"--\" and \"..\" are not allowed";
+        if (!why && text_ends_with(name, TEXT(".git")))
+                why = "it cannot end in \".git\"";
+        return why ? name_refuse(name, what, why, fault) : 0;
+}
+
+/* One component of a ref between slashes. */
+static const char *revision_part_fault(Text part)
+{
+        if (!part.size)
+                return "it can neither begin nor end with '/', nor hold \"//\"";
+        if (part.data[0] == '.')
+                return "no part can begin with '.'";
+        if (text_ends_with(part, TEXT(".lock")))
+                return "no part can end in \".lock\"";
+        return NULL;
+}
+
+static const char *revision_parts_fault(Text name)
+{
+        Text left = name;
+
+        for (;;) {
+                const char *slash = memchr(left.data, '/', left.size);
+                Text part = { left.data, slash ? (size_t)(slash - left.data) : left.size };
+                const char *why = revision_part_fault(part);
+
+                if (why || !slash)
+                        return why;
+                left = (Text){ slash + 1, left.size - part.size - 1 };
+        }
+}
+
+/* git-check-ref-format's rules, and no leading '-', which programs take for an option. */
+int name_check_revision(Text name, Fault *fault)
+{
+        static const char what[] = "revision";
+        const char *why = NULL;
+        int r;
+
+        r = name_check_text(name, what, LIMIT_REVISION, fault);
+        if (r)
+                return r;
+        for (size_t i = 0; i < name.size && !why; i++)
+                if (strchr(" ~^:?*[\\", name.data[i]))
+                        why = "blanks and the characters ~ ^ : ? * [ \\ are not allowed";
+        if (!why && name.data[0] == '-')
+                why = "it cannot begin with '-'";
+        if (!why && (text_contains(name, TEXT("..")) || text_contains(name, TEXT("@{"))))
+                why = "\"..\" and \"@{\" are not allowed";
+        if (!why && (text_equal(name, TEXT("@")) || text_ends_with(name, TEXT("."))))
+                why = "it can neither be \"@\" nor end with '.'";
+        if (!why)
+                why = revision_parts_fault(name);
+        return why ? name_refuse(name, what, why, fault) : 0;
+}
+
+int name_check_version(int64_t version, Fault *fault)
+{
+        if (version < 0)
+                return fault_set(fault, FAULT_INVALID_NAME, "version %lld is negative: version N means branch vN",
+                                 (long long)version);
+        return 0;
+}
+
+int name_check_path(Text path, Fault *fault)
+{
+        static const char what[] = "path";
+        Text left;
+        int r;
+
+        r = name_check_text(path, what, LIMIT_PATH, fault);
+        if (r)
+                return r;
+        if (path.data[0] != '/')
+                return name_refuse(path, what, "it must be absolute", fault);
+        for (left = path; left.size;) {
+                const char *slash = memchr(left.data, '/', left.size);
+                Text part = { left.data, slash ? (size_t)(slash - left.data) : left.size };
+
+                if (text_equal(part, TEXT("..")))
+                        return name_refuse(path, what, "\"..\" is not allowed, write the directory itself", fault);
+                left = slash ? (Text){ slash + 1, left.size - part.size - 1 } : TEXT_NULL;
+        }
+        return 0;
+}
+
+int name_check_word(Text word, const char *what, Fault *fault)
+{
+        return name_check_text(word, what, LIMIT_WORD, fault);
+}
+
+bool name_is_commit(Text text)
+{
+        if (text.size != 40)
+                return false;
+        for (size_t i = 0; i < text.size; i++)
+                if (!((text.data[i] >= '0' && text.data[i] <= '9') || (text.data[i] >= 'a' && text.data[i] <= 'f')))
+                        return false;
+        return true;
+}

@@ -34,6 +34,8 @@ static const struct {
         [LOG_LEVEL_DEBUG] = { "debug", 7 },
 };
 
+static const LogFields log_no_fields = { .uid = -1, .pid = -1 };
+
 static const char *const log_event_ids[] = {
 #define E(name, id, meaning) [LOG_##name##_EVENT] = id,
         LOG_EVENTS(E)
@@ -127,7 +129,7 @@ static void log_tell_dropped(void)
         if (n == 0)
                 return;
         (void)snprintf(message, sizeof(message), "%" PRIu64 " messages were dropped before this one", n);
-        if (log_emit(LOG_LEVEL_WARNING, LOG_FAILURE_EVENT, &LOG_FIELDS_NULL, message))
+        if (log_emit(LOG_LEVEL_WARNING, LOG_FAILURE_EVENT, &log_no_fields, message))
                 log_state.n_told += n;
 }
 
@@ -137,7 +139,7 @@ void log_write(LogLevel level, LogEvent event, const LogFields *fields, const ch
         va_list arguments;
 
         if (!fields)
-                fields = &LOG_FIELDS_NULL;
+                fields = &log_no_fields;
         va_start(arguments, format);
         (void)vsnprintf(message, sizeof(message), format, arguments);
         va_end(arguments);

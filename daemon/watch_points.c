@@ -78,10 +78,9 @@ static bool walk_follow(Walk *walk, const char *path)
         if (size < 0 || ++walk->n_links > LIMIT_LINKS)
                 return false;
         target[size] = 0;
-        if ((size_t)size + 1 + strlen(walk->rest) >= sizeof(rest))
+        if (snprintf(rest, sizeof(rest), "%s/%s", target, walk->rest) >= (int)sizeof(rest))
                 return false;
-        (void)stpcpy(stpcpy(stpcpy(rest, target), "/"), walk->rest);
-        (void)strcpy(walk->rest, rest);
+        memcpy(walk->rest, rest, sizeof(rest));
         if (target[0] == '/')
                 walk->at[0] = 0;
         return true;
@@ -109,7 +108,7 @@ static int walk_step(Walk *walk, const char *component, WatchPoints *points)
                 return walk_follow(walk, path);
         if (!S_ISDIR(st.st_mode))
                 return 0;
-        (void)strcpy(walk->at, path);
+        memcpy(walk->at, path, sizeof(path));
         return 1;
 }
 
@@ -119,9 +118,8 @@ int watch_points_add(WatchPoints *points, const char *path, bool contents)
         Walk walk = { 0 };
         int r;
 
-        if (strlen(path) >= sizeof(walk.rest))
+        if (snprintf(walk.rest, sizeof(walk.rest), "%s", path) >= (int)sizeof(walk.rest))
                 return 0;
-        (void)strcpy(walk.rest, path);
         while (walk_next(&walk, component)) {
                 r = walk_step(&walk, component, points);
                 if (r <= 0)

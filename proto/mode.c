@@ -90,7 +90,7 @@ static int mode_parse_words(Text text, Mode *ret_mode, Fault *fault)
 
 int mode_parse(Text text, Mode *ret_mode, Fault *fault)
 {
-        Mode mode;
+        Mode mode = MODE_NONE;
 
         for (unsigned i = 0; i < MODE_REQUESTS; i++)
                 if (text_equal(text, text_of(mode_spellings[mode_requests[i]]))) {

@@ -38,7 +38,7 @@ HOMES = {
 LIBC = set("""
     assert ctype dirent dlfcn errno fcntl fnmatch getopt grp inttypes limits link locale math poll pthread pwd regex
     sched setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdio_ext stdlib string strings syslog
-    termios threads time uchar unistd cpuid immintrin endian byteswap ftw glob spawn float
+    termios threads time uchar unistd cpuid immintrin endian byteswap sysexits malloc ftw glob spawn float
 """.split())
 LIBC_FOLDERS = ("sys/", "linux/", "asm/", "net/", "netinet/", "arpa/")
 

@@ -62,6 +62,18 @@ int pack_string(Buffer *buffer, Text text)
         return r < 0 ? r : buffer_append(buffer, text.data, text.size);
 }
 
+int pack_binary(Buffer *buffer, Text bytes)
+{
+        int r;
+
+        if (bytes.size > UINT32_MAX)
+                return -ENOMEM;
+        r = bytes.size <= UINT8_MAX    ? pack_head(buffer, 0xc4, bytes.size, 1, bytes.size)
+            : bytes.size <= UINT16_MAX ? pack_head(buffer, 0xc5, bytes.size, 2, bytes.size)
+                                       : pack_head(buffer, 0xc6, bytes.size, 4, bytes.size);
+        return r < 0 ? r : buffer_append(buffer, bytes.data, bytes.size);
+}
+
 static int pack_container(Buffer *buffer, size_t n, uint8_t small, uint8_t type)
 {
         if (n <= 15)

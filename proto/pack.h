@@ -12,7 +12,8 @@
 int pack_nil(Buffer *buffer);
 int pack_bool(Buffer *buffer, bool value);
 int pack_integer(Buffer *buffer, int64_t value);
-int pack_string(Buffer *buffer, Text text); /* absent: as empty */
+int pack_string(Buffer *buffer, Text text); /* absent: as empty, here and below */
+int pack_binary(Buffer *buffer, Text bytes);
 
 /* Heads: n pairs, or n items, follow. */
 int pack_map(Buffer *buffer, size_t n);

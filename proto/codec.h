@@ -41,14 +41,16 @@ struct SchemaStruct {
 SCHEMA_STRUCTS(CODEC_DECLARE)
 #undef CODEC_DECLARE
 
-/* Decodes one map (bytes that payload_check has passed, or a part of such)
- * into *ret_message, which has schema->size bytes. 0; 1 with FAULT_BAD_REQUEST
- * (or FAULT_TOO_LARGE) naming the key as "queries[3].layer"; -ENOMEM. */
+/* Decodes one map into *ret_message, which has schema->size bytes and is
+ * undefined unless 0 is returned. Lets payload_check judge the bytes first,
+ * whoever has done so before. 0; 1 with FAULT_BAD_REQUEST (FAULT_TOO_LARGE for
+ * a limit) naming the key as "queries[3].layer"; -ENOMEM. */
 int codec_decode(const SchemaStruct *schema, const uint8_t *bytes, size_t size, Arena *arena, void *ret_message,
                  Fault *fault);
 
 /* Appends the message as a map with all its keys (absent ones as nil), or,
- * `sparse`, without absent keys, empty lists and empty tables. 0 or -ENOMEM. */
+ * `sparse`, without those that may be nil and are absent, false, or an empty
+ * list or table. 0 or -ENOMEM; on failure part of it may be appended. */
 int codec_encode(const SchemaStruct *schema, const void *message, bool sparse, Buffer *buffer);
 
 /* --- values without a schema, for clients that only pass them on --- */
@@ -71,6 +73,9 @@ struct Value {
 
 /* Any value; floats and integers beyond int64 are refused as FAULT_BAD_REQUEST. */
 int codec_decode_value(const uint8_t *bytes, size_t size, Arena *arena, Value *ret_value, Fault *fault);
+
+/* 0, -ENOMEM, or -EINVAL for more than LIMIT_DEPTH lists and maps inside each
+ * other; on failure part of it may be appended. */
 int codec_encode_value(const Value *value, Buffer *buffer);
 
 /* --- the envelope: [0, id, method, params], [1, id, error, result], [2, name, params] --- */
@@ -83,8 +88,9 @@ typedef struct Envelope {
         Text body;           /* bytes of params or result; absent: nil */
 } Envelope;
 
-/* Reads the envelope of checked bytes. 0; 1: not of that form, with
- * *ret_id_known telling whether ret->id holds and can be answered. */
+/* Reads the envelope of checked bytes (which must be one value each way: the
+ * body is what is left). 0; 1: not of that form, with *ret_id_known telling
+ * whether ret->type and ret->id hold, so that a request can be answered. */
 int envelope_parse(const uint8_t *bytes, size_t size, Envelope *ret_envelope, bool *ret_id_known);
 
 /* Appends the front of an envelope; the body (one value) follows. */
@@ -93,5 +99,6 @@ int envelope_write_answer(Buffer *buffer, uint32_t id);                    /* er
 int envelope_write_error(Buffer *buffer, uint32_t id, const Fault *fault); /* whole: detail and result nil */
 int envelope_write_notification(Buffer *buffer, Text name);
 
-/* Reads an error map back (unknown names become FAULT_INTERNAL, keeping the text). */
+/* Reads an error map back (unknown names become FAULT_INTERNAL, keeping the
+ * text). 0; 1 with FAULT_BAD_REQUEST in its place: no such map; -ENOMEM. */
 int envelope_parse_error(Text bytes, Arena *arena, Fault *ret_fault);

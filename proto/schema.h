@@ -124,7 +124,7 @@ typedef struct TextList {
 
 #define RESOLVE_KEYS(F) \
         F(INTEGER, view, REQUIRED, _, 0, "the view to look in; 0 is the host mapping") \
-        F(LIST, queries, REQUIRED, Query, 0, "1 to 1,024 of them")
+        F(LIST, queries, REQUIRED, Query, LIMIT_QUERIES, "1 to 1,024 of them")
 
 #define ANSWER_REFERENCE_KEYS(F) \
         F(STRING, repo, NILABLE, _, 0, "`org/name` on the Hub") \
@@ -187,7 +187,7 @@ typedef struct TextList {
 
 #define NATIVE_KEYS(F) \
         F(STRING, library, REQUIRED, _, 0, "file in the variant folder") \
-        F(TABLE, layers, REQUIRED, NativeLayer, 0, "layer to function")
+        F(TABLE, layers, REQUIRED, NativeLayer, LIMIT_KEYS, "layer to function")
 
 #define ACQUIRE_RESULT_KEYS(F) \
         ANSWER_FACT_KEYS(F) \

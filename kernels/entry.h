@@ -42,6 +42,7 @@ typedef struct Entry {
         uint16_t source;       /* number of the file in its set; 0 in a view */
         bool removes;          /* of a file: hides what lies below */
         bool has_range;        /* the device has capabilities */
+        bool has_bounds;       /* a bound was given; where not, `removes` means all ranges */
         Device device;         /* DEVICE_NONE: names the layer only */
         CapabilityRange range; /* 0 to CAPABILITY_MAX without a range */
         Text layer;
@@ -76,6 +77,12 @@ int entry_from_message(const MsgEntry *message, Repository *const *locals, size_
 Entry *entry_ref(Entry *entry);
 Entry *entry_unref(Entry *entry);
 DEFINE_CLEANUP(Entry *, entry_unref)
+
+#define ENTRY_NO_MODE UINT8_MAX
+
+/* For each mode that can be asked for, by mode_request_number, which of the
+ * entry's modes answers: the first of the chain that it has. */
+void entry_answers(const Entry *entry, uint8_t ret_modes[MODE_REQUESTS]);
 
 /* Checks one reference by the rules for its kind: exactly one of version,
  * revision, locked; names by proto/name.h. 0 or 1. */

@@ -11,7 +11,7 @@
 
 typedef struct HostSource {
         Text name;          /* as answers show it: "file:NAME" */
-        int64_t read_at_s;  /* when it was read, on the clock that explain is given */
+        int64_t read_at_s; /* when it was read, on the clock that explain is given */
 } HostSource;
 
 typedef struct HostPath {
@@ -51,7 +51,11 @@ int host_mapping_set_path(HostMapping *mapping, size_t n, Repository *repository
 /* Replaces the faults, copying them. 0 or -ENOMEM, which leaves the old ones. */
 int host_mapping_set_faults(HostMapping *mapping, const MsgMappingFault *faults, size_t n_faults);
 
-/* A page of mapping.list: texts point into the mapping, the rest lies in the
+/* A reference of the index, texts pointing into it; false: the index is damaged. */
+bool host_mapping_reference(const HostMapping *mapping, const IndexLayer *layer, const IndexReference *encoded,
+                            Reference *ret_reference);
+
+/* A page of mapping.list, of 1 to `limit` entries: texts point into the mapping, the rest lies in the
  * arena. 0; 1 with FAULT_BAD_REQUEST for an `after` that no page gave; -ENOMEM. */
 int host_mapping_list(const HostMapping *mapping, OptionalInteger after, size_t limit, Arena *arena,
                       MsgMappingListResult *ret_result, Fault *fault);

@@ -153,3 +153,12 @@ size_t mode_chain(Mode request, const Mode **ret_chain)
         *ret_chain = mode_chains[number].modes;
         return mode_chains[number].n;
 }
+
+uint8_t mode_chain_pick(unsigned request_number, const uint8_t numbers[_MODE_MAX], uint8_t none)
+{
+        assert(request_number < MODE_REQUESTS);
+        for (size_t i = 0; i < mode_chains[request_number].n; i++)
+                if (numbers[mode_chains[request_number].modes[i]] != none)
+                        return numbers[mode_chains[request_number].modes[i]];
+        return none;
+}

@@ -3,6 +3,8 @@
  * fallback stands alone. */
 #pragma once
 
+#include <stdint.h>
+
 #include "proto/base/text.h"
 #include "proto/fault.h"
 
@@ -40,3 +42,7 @@ Mode mode_of_request_number(unsigned number);
 /* The modes to look for, in order, for a mode that is asked for; ends with
  * MODE_FALLBACK. Returns how many (2 to 5); *ret_chain is static. */
 size_t mode_chain(Mode request, const Mode **ret_chain);
+
+/* The first of a chain that is there: `numbers` has for each mode what it is
+ * called by, or `none`. */
+uint8_t mode_chain_pick(unsigned request_number, const uint8_t numbers[_MODE_MAX], uint8_t none);

@@ -1,0 +1,109 @@
+#include <errno.h>
+
+#include "kernels/host_mapping.h"
+
+/* `after` of a page is the place of its last entry: the layer's number in the
+ * order of names, and the entry's in the layer. */
+#define PLACE(layer, entry) ((int64_t)(layer) << 16 | (entry))
+
+typedef struct HostList {
+        const HostMapping *mapping;
+        Arena *arena;
+        MsgMappingEntry *items;
+        size_t n;
+        size_t limit;
+        int64_t last; /* place of the last entry in the page */
+} HostList;
+
+static int list_modes(HostList *list, const IndexLayer *layer, const IndexEntry *entry, MsgMappingEntry *item)
+{
+        item->modes.keys = arena_zeroed(list->arena, entry->n_modes + 1u, sizeof(*item->modes.keys));
+        item->modes.items = arena_zeroed(list->arena, entry->n_modes + 1u, sizeof(*item->modes.items));
+        if (!item->modes.keys || !item->modes.items)
+                return -ENOMEM;
+        for (size_t i = 0; i < entry->n_modes; i++) {
+                const IndexReference *encoded;
+                const IndexEntry *same;
+                Reference reference;
+                Mode mode;
+
+                if (!index_row(layer, entry->first_row + i, &mode, &same, &encoded) ||
+                    !host_mapping_reference(list->mapping, layer, encoded, &reference))
+                        return -EINVAL;
+                item->modes.keys[i] = text_of(mode_spelling(mode));
+                reference_to_message(&reference, &item->modes.items[i]);
+        }
+        item->modes.n = entry->n_modes;
+        return 0;
+}
+
+static int list_entry(HostList *list, const IndexLayer *layer, const IndexEntry *entry)
+{
+        MsgMappingEntry *item = &list->items[list->n];
+        CapabilityRange range;
+
+        if (!index_entry_is_sound(layer, entry) || !index_range(&list->mapping->index, entry, &range) ||
+            !index_source(&list->mapping->index, entry->source, &item->source, NULL))
+                return -EINVAL;
+        item->layer = layer->name;
+        if (entry->device != DEVICE_NONE)
+                item->device = text_of(device_spelling((Device)entry->device));
+        if (entry->has_range)
+                item->min_capability = INTEGER_PRESENT(range.min);
+        if (entry->has_range && range.max != CAPABILITY_MAX)
+                item->max_capability = INTEGER_PRESENT(range.max);
+        return list_modes(list, layer, entry, item);
+}
+
+/* The layer's entries from `first` on, while there is room. 0; 1: the page is full. */
+static int list_layer(HostList *list, uint32_t number, size_t first)
+{
+        IndexLayer layer;
+        int r;
+
+        if (!index_layer_sorted(&list->mapping->index, number, &layer))
+                return -EINVAL;
+        for (size_t i = first; i < layer.n_entries; i++) {
+                if (list->n == list->limit)
+                        return 1;
+                r = list_entry(list, &layer, &layer.entries[i]);
+                if (r < 0)
+                        return r;
+                list->last = PLACE(number, i);
+                list->n++;
+        }
+        return 0;
+}
+
+static int list_page(HostList *list, OptionalInteger after)
+{
+        uint32_t number = after.present ? (uint32_t)(after.value >> 16) : 0;
+        size_t first = after.present ? (size_t)(after.value & 0xffff) + 1 : 0;
+        int r = 0;
+
+        for (; !r && number < index_n_layers(&list->mapping->index); number++, first = 0)
+                r = list_layer(list, number, first);
+        return r;
+}
+
+int host_mapping_list(const HostMapping *mapping, OptionalInteger after, size_t limit, Arena *arena,
+                      MsgMappingListResult *ret_result, Fault *fault)
+{
+        HostList list = { .mapping = mapping, .arena = arena, .limit = limit };
+        int r;
+
+        if (after.present && (after.value < 0 || after.value >> 16 >= index_n_layers(&mapping->index)))
+                return fault_set(fault, FAULT_BAD_REQUEST, "after: give back the next of the page before");
+        list.items = arena_zeroed(arena, limit + 1, sizeof(*list.items));
+        if (!list.items)
+                return -ENOMEM;
+        r = list_page(&list, after);
+        if (r < 0)
+                return r;
+        *ret_result = (MsgMappingListResult){
+                .generation = (int64_t)mapping->generation,
+                .entries = { list.items, list.n },
+                .next = r ? INTEGER_PRESENT(list.last) : INTEGER_ABSENT,
+        };
+        return 0;
+}

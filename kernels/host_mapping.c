@@ -115,7 +115,8 @@ int host_mapping_set_path(HostMapping *mapping, size_t n, Repository *repository
         }
         alloc_free(path->fault);
         path->fault = copy;
-        repository_ref(repository);
+        if (repository)
+                repository_ref(repository);
         repository_unref(path->repository);
         path->repository = repository;
         return 0;

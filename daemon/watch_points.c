@@ -144,6 +144,12 @@ static int point_order(const void *a, const void *b)
         return r ? r : text_order(left->name, right->name);
 }
 
+/* The first says all that the second does: points that name nothing sort first. */
+static bool point_covers(const WatchPoint *first, const WatchPoint *second)
+{
+        return !strcmp(first->folder, second->folder) && (!first->name || text_order(first->name, second->name) == 0);
+}
+
 void watch_points_settle(WatchPoints *points)
 {
         size_t n = 0;
@@ -152,7 +158,7 @@ void watch_points_settle(WatchPoints *points)
                 return;
         qsort(points->items, points->n, sizeof(*points->items), point_order);
         for (size_t i = 0; i < points->n; i++)
-                if (i == 0 || point_order(&points->items[n - 1], &points->items[i]) != 0)
+                if (i == 0 || !point_covers(&points->items[n - 1], &points->items[i]))
                         points->items[n++] = points->items[i];
         points->n = n;
 }

@@ -17,7 +17,7 @@ typedef struct WatchPoint {
 
 typedef struct WatchPoints {
         Arena arena;
-        WatchPoint *items; /* after watch_points_settle: sorted, each once */
+        WatchPoint *items; /* after watch_points_settle: sorted, none covered by another */
         size_t n;
         size_t capacity;
 } WatchPoints;

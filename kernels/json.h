@@ -9,6 +9,7 @@
 
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
+#include "proto/fault.h"
 
 typedef struct JsonDocument JsonDocument;
 typedef struct JsonValue JsonValue; /* a part of a document */
@@ -24,7 +25,8 @@ enum {
         JSON_DUPLICATES = 2, /* of keys: the last one counts */
 };
 
-/* Where the text is no JSON, and why; line and column count from 1, columns in bytes. */
+/* Where the text is no JSON, and why; line and column count from 1; the
+ * column is that of the token's first byte. */
 typedef struct JsonError {
         size_t line;
         size_t column;
@@ -76,3 +78,10 @@ typedef struct JsonPath {
 /* Prints "/mapping/SiluAndMul/0/use" into `buffer` (cut where it is full); the
  * root, NULL, is "". Returns the size. */
 size_t json_path_print(const JsonPath *path, char *buffer, size_t size);
+
+/* Sets "POINTER: message" and returns 1. */
+int json_fault(Fault *fault, FaultName name, const JsonPath *path, const char *format, ...)
+        __attribute__((format(printf, 4, 5)));
+
+/* 0 if the value is of that kind, else 1 with such a fault. */
+int json_expect(const JsonValue *value, JsonKind kind, const JsonPath *path, FaultName name, Fault *fault);

@@ -7,6 +7,8 @@
  *   "10.0f"    its family: same major, minor at least that
  *   "8.0+PTX"  that and everything above
  *
+ * For rocm the names must be equal, features behind a ':' aside.
+ *
  * An arch that is not of this form is one we do not understand yet: it refuses
  * nothing, so a list in which nothing fits but such a one is there is unknown. */
 #pragma once

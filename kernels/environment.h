@@ -10,11 +10,15 @@ typedef struct Version2 {
         bool present;
 } Version2;
 
+/* "2.7": two numbers below INT64_MAX, a dot between them, nothing else. */
+bool version2_parse(Text text, Version2 *ret_version);
+
 typedef struct Environment {
         char storage[10][LIMIT_WORD + 1]; /* what the texts of `message` point to */
         MsgEnvironment message;           /* as the client said it, for `clients` */
         Version2 torch;
         Version2 tvm_ffi;
+        Version2 python;
         Version2 macos;                   /* never set on Linux; conformance cases have it */
         bool present;                     /* the client said something */
 } Environment;

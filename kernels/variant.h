@@ -7,7 +7,8 @@
  *   torch-<name>                                    no-arch
  *
  * Stricter than upstream: a name is at most LIMIT_VARIANT bytes without '/' or
- * NUL, and its numbers fit in int64. */
+ * NUL. A number beyond int64 counts as INT64_MAX, which no environment has, and
+ * is printed as it stands. */
 #pragma once
 
 #include "kernels/environment.h"
@@ -44,9 +45,11 @@ bool backend_parse_variant(Text text, Backend *ret_backend, Version2 *ret_versio
 typedef struct Variant {
         VariantFramework framework;
         Version2 framework_version;
+        Text framework_minor;     /* its digits, without leading zeros */
         int8_t cxx11_abi;         /* -1: no tag */
         Backend backend;          /* BACKEND_NONE for no-arch */
         Version2 backend_version; /* of backends that have one */
+        Text backend_major;       /* its digits, without leading zeros */
         Text backend_name;        /* no-arch: all behind "torch-" */
         Text cpu;                 /* absent for no-arch */
         Text os;
@@ -57,6 +60,10 @@ bool variant_parse(Text name, Variant *ret_variant);
 /* Prints the canonical name and a NUL; returns the length, never above that
  * of the name that was parsed. */
 size_t variant_print(const Variant *variant, char ret_name[LIMIT_VARIANT + 1]);
+
+/* "2.7" and a NUL, or an empty text where the name has no such version. */
+void variant_print_framework_version(const Variant *variant, char ret_version[LIMIT_VARIANT + 1]);
+void variant_print_backend_version(const Variant *variant, char ret_version[LIMIT_VARIANT + 1]);
 
 /* Why not; the first check that fails. Spelled as in the conformance cases. */
 #define VARIANT_REASON_TABLE(R)                                                                                     \

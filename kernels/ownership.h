@@ -17,8 +17,7 @@
 typedef struct Ownership {
         uid_t owner;        /* the daemon's */
         bool any;           /* ask nothing: for tools and tests */
-        uid_t known_uid[2]; /* primary groups already looked up: root's and the owner's */
-        gid_t known_gid[2];
+        gid_t group[2];     /* primary groups of root and of the owner, once looked up */
         bool known[2];
 } Ownership;
 

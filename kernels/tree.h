@@ -33,5 +33,8 @@ const TreeFile *tree_files(const Tree *tree, size_t *ret_n);
 /* Opens one for reading and judges it again. 1: it is no more what was listed. */
 int tree_open(const Tree *tree, const TreeFile *file, int *ret_fd, Fault *fault);
 
+/* Whether a file is still what it was: device, inode, size, mtime, ctime. */
+bool tree_same(const struct stat *a, const struct stat *b);
+
 Tree *tree_free(Tree *tree);
 DEFINE_CLEANUP(Tree *, tree_free)

@@ -39,6 +39,9 @@ int digest_parse(Text json, Digest **ret_digest, Fault *fault);
 /* The one that stands at `path` of a document. */
 int digest_from_json(const JsonValue *value, const JsonPath *path, Digest **ret_digest, Fault *fault);
 
+/* Brings the files in order, each path once. */
+void digest_sort(Digest *digest);
+
 Digest *digest_free(Digest *digest);
 DEFINE_CLEANUP(Digest *, digest_free)
 

@@ -31,7 +31,8 @@ typedef struct MappingSet {
         size_t n_entries;
         MappingSource *sources; /* entry->source is a number into these */
         size_t n_sources;
-        Text *watched;          /* absolute paths: folders, files, links on the way, lock files */
+        Text *watched;          /* absolute paths, NUL behind them: files and lock files; the
+                                 * folders are the caller's, links on the way the watcher's affair */
         size_t n_watched;
         MsgMappingFault faults[LIMIT_MAPPING_FAULTS];
         size_t n_faults;        /* above 0: no entries */

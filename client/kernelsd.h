@@ -4,7 +4,13 @@
  * never exits and never calls setlocale. Descriptors are close-on-exec. A
  * client may be used from several threads; its lock is never held while it
  * waits for the daemon. After fork the child owns nothing but the leases it
- * inherited: every call on an inherited client opens a connection of its own.
+ * inherited: the first call on an inherited client opens a connection of its
+ * own and makes the same views there; pending calls are the parent's alone. A
+ * child that is forked inside a callback must not return from it.
+ *
+ * A connection that ends is made again by the next call, with the same views. A
+ * call that was cut off is repeated once where that is safe, else it fails with
+ * -ECONNRESET.
  *
  * Every function that can fail returns 0, a negative errno (this process or
  * the connection failed), or a positive kd_fault (the daemon's answer is that
@@ -41,7 +47,7 @@ typedef enum kd_fault {
 typedef struct kd_error {
         int code;            /* what the function returned */
         bool retry;          /* trying the same again may help */
-        char name[32];       /* "no-mapping", or "unreachable" for a connection that failed */
+        char name[32];       /* "no-mapping"; "unreachable": a connection that failed; else "ENOMEM" and such */
         char message[1024];  /* a sentence that says what to do */
 } kd_error;
 
@@ -196,7 +202,8 @@ typedef int (*kd_progress)(void *data, int64_t files, int64_t files_total, int64
 KD_PUBLIC int kd_acquire(kd_client *client, uint32_t view, const kd_query *query, int64_t deadline_ms,
                          kd_progress progress, void *data, kd_kernel **ret_kernel, kd_error *error);
 
-/* Gives the lease back, unloads what kd_native loaded. NULL is allowed. */
+/* Gives the lease back, unloads what kd_native loaded. NULL is allowed; returns
+ * NULL. Also after kd_close. */
 KD_PUBLIC kd_kernel *kd_kernel_free(kd_kernel *kernel);
 
 KD_PUBLIC const kd_answer *kd_kernel_answer(const kd_kernel *kernel);
@@ -241,6 +248,11 @@ typedef int (*kd_forward)(void *self, const kd_any *arguments, int32_t n_argumen
  * -ELIBBAD: the library does not load (the message is the loader's). */
 KD_PUBLIC int kd_native(kd_kernel *kernel, const char *layer, kd_forward *ret_function, kd_error *error);
 
+/* What the kernel's metadata states of the layer, for kd_gate_judge: each 1, 0,
+ * or -1 for nothing. Errors as kd_native; loads nothing. */
+KD_PUBLIC int kd_native_states(const kd_kernel *kernel, const char *layer, int *ret_has_backward,
+                               int *ret_can_torch_compile, kd_error *error);
+
 /* --- gates --- */
 
 typedef enum kd_gate {
@@ -268,12 +280,14 @@ KD_PUBLIC kd_value *kd_value_string(const char *text);
 KD_PUBLIC kd_value *kd_value_binary(const void *bytes, size_t size);
 KD_PUBLIC kd_value *kd_value_list(void);
 KD_PUBLIC kd_value *kd_value_map(void);
-/* Take ownership of `item`, also on failure and when it is NULL: 0 or -ENOMEM. */
+/* Take ownership of `item`, also on failure: 0; -ENOMEM, also when item is NULL;
+ * -EINVAL: not a list, not a map. Setting a key again replaces. */
 KD_PUBLIC int kd_value_append(kd_value *list, kd_value *item);
 KD_PUBLIC int kd_value_set(kd_value *map, const char *key, kd_value *item);
 KD_PUBLIC kd_value *kd_value_free(kd_value *value);
 
-/* Readers; pointers live as long as the value. A NULL value reads as nil. */
+/* Readers; pointers live until the value is changed or freed. A NULL value reads
+ * as nil. */
 KD_PUBLIC kd_kind kd_value_kind(const kd_value *value);
 KD_PUBLIC bool kd_value_as_bool(const kd_value *value);
 KD_PUBLIC int64_t kd_value_as_integer(const kd_value *value, int64_t otherwise);
@@ -288,8 +302,10 @@ KD_PUBLIC const kd_value *kd_value_get(const kd_value *map, const char *key);   
 KD_PUBLIC char *kd_value_to_json(const kd_value *value, int indent);
 
 /* Calls a method by name. params: a map, or NULL for an empty one; stays the
- * caller's. The result is freed with kd_value_free. Methods that answer with
- * descriptors are refused with -EINVAL: kd_acquire is for those. */
+ * caller's. A key `view` is the caller's number of the view. The result is
+ * freed with kd_value_free. Methods for which there is a function that keeps
+ * count (hello, environment.set, view.*, acquire, release) are refused with
+ * -EINVAL, as are params that are no map. */
 KD_PUBLIC int kd_call(kd_client *client, const char *method, const kd_value *params, kd_value **ret_result,
                       kd_error *error);
 
@@ -297,17 +313,22 @@ KD_PUBLIC int kd_call(kd_client *client, const char *method, const kd_value *par
 
 /* A call that does not wait: started, then driven by kd_process whenever the
  * descriptor of kd_fd is ready for kd_events (poll's bits). Blocking calls are
- * built on the same. */
+ * built on the same. The descriptor changes when a connection is made again and
+ * is -1 while there is none, so ask for both before each wait. kd_done is
+ * called once, by kd_process, or by a blocking call or kd_start on the same
+ * client in any thread; after it the kd_pending is gone. There is no timeout:
+ * the program's own timer calls kd_pending_cancel. */
 typedef struct kd_pending kd_pending;
 typedef void (*kd_done)(void *data, int code, const kd_value *result, const kd_error *error);
 
 KD_PUBLIC int kd_start(kd_client *client, const char *method, const kd_value *params, kd_done done, void *data,
                        kd_pending **ret_pending, kd_error *error);
-/* Gives a started call up; its kd_done is not called any more. */
+/* Gives a started call up; its kd_done is not called any more. NULL is allowed. */
 KD_PUBLIC void kd_pending_cancel(kd_pending *pending);
 KD_PUBLIC int kd_fd(kd_client *client);
 KD_PUBLIC short kd_events(kd_client *client);
-/* Reads and writes what can be without waiting, calls kd_done of what ended. */
+/* Reads and writes what can be without waiting, calls kd_done of what ended. The
+ * end of a connection is no error: who waits for an answer is told. */
 KD_PUBLIC int kd_process(kd_client *client, kd_error *error);
 
 #ifdef __cplusplus

@@ -1,0 +1,241 @@
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <time.h>
+
+#include "client/client.h"
+#include "client/failure.h"
+#include "client/value.h"
+#include "proto/frame.h"
+
+static int deliver_all(kd_client *client)
+{
+        for (;;) {
+                Frame frame;
+                int descriptor = -1;
+                int r = connection_next(&client->connection, &frame, &descriptor);
+
+                if (r > 0)
+                        return 0;
+                if (!r)
+                        r = calls_deliver(client, frame.payload, frame.size, descriptor);
+                if (r < 0)
+                        return r;
+        }
+}
+
+static int send_all(kd_client *client)
+{
+        int r = calls_flush(client);
+
+        return r < 0 ? r : connection_write(&client->connection);
+}
+
+/* Sends and reads what can be. What the other end said before it went away is
+ * still read: it may be the reason. */
+static int exchange(kd_client *client, bool readable)
+{
+        for (;;) {
+                int sent = send_all(client);
+                int r;
+
+                if (!readable && !sent)
+                        return 0;
+                r = connection_read(&client->connection);
+                if (r > 0)
+                        return sent;
+                if (!r)
+                        r = deliver_all(client);
+                if (r < 0 || client->greeting == GREETING_FAILED)
+                        return r;
+                if (client->connection.drained && !sent)
+                        readable = false;
+        }
+}
+
+/* The daemon does not take us: nothing that waits will be answered. */
+static void drive_refused(kd_client *client)
+{
+        kd_error error = client->greeting_error;
+
+        calls_fail(client, &error);
+        session_lost(client, -ECONNRESET);
+        client->greeting = GREETING_FAILED;
+        client->greeting_error = error;
+}
+
+void client_drive(kd_client *client, bool readable)
+{
+        for (;;) {
+                kd_error error;
+                int r;
+
+                if (client->broken && !client->n_pollers) {
+                        connection_close(&client->connection);
+                        client->broken = false;
+                }
+                if (client->broken)
+                        return;
+                if (client->connection.fd < 0) {
+                        if (!client->calls.waiting.first)
+                                return;
+                        if (session_begin(client, 0, &error)) {
+                                calls_fail(client, &error);
+                                return;
+                        }
+                }
+                r = exchange(client, readable);
+                if (!r && client->greeting != GREETING_FAILED)
+                        return;
+                if (r < 0)
+                        session_lost(client, r);
+                else
+                        drive_refused(client);
+        }
+}
+
+static void client_sleep(kd_client *client, int64_t left_ms)
+{
+        struct timespec until;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += left_ms / 1000;
+        until.tv_nsec += left_ms % 1000 * 1000000;
+        if (until.tv_nsec >= 1000000000) {
+                ++until.tv_sec;
+                until.tv_nsec -= 1000000000;
+        }
+        client->locked = false;
+        (void)pthread_cond_timedwait(&client->changed, &client->lock, &until);
+        client->locked = true;
+}
+
+/* Polls with the lock open: 0 or what poll said. */
+static short client_poll(kd_client *client, short events, int64_t left_ms)
+{
+        struct pollfd item = { .fd = client->connection.fd, .events = events };
+
+        ++client->n_pollers;
+        client->locked = false;
+        (void)pthread_mutex_unlock(&client->lock);
+        if (poll(&item, 1, left_ms > INT_MAX ? INT_MAX : (int)left_ms) < 0)
+                item.revents = 0;
+        (void)pthread_mutex_lock(&client->lock);
+        client->locked = true;
+        --client->n_pollers;
+        return item.revents;
+}
+
+int client_wait(kd_client *client, int64_t deadline_ms)
+{
+        int64_t left = deadline_ms - client->clock_ms();
+        bool connected = client->connection.fd >= 0 && !client->broken;
+        bool leads = connected && !client->leading;
+        short events = 0;
+
+        if (left <= 0)
+                return -ETIMEDOUT;
+        if (leads)
+                events |= POLLIN;
+        if (connected && connection_has_output(&client->connection))
+                events |= POLLOUT;
+        if (!events) {
+                client_sleep(client, left > INT_MAX ? INT_MAX : left);
+                return 0;
+        }
+        if (leads)
+                client->leading = true;
+        events = client_poll(client, events, left);
+        if (leads)
+                client->leading = false;
+        client_drive(client, leads && events);
+        (void)pthread_cond_broadcast(&client->changed);
+        return 0;
+}
+
+/* Tells what came of a call, with the lock open. */
+static void dispatch_one(kd_client *client, Call *call)
+{
+        kd_value *result = NULL;
+        int code = call->code;
+
+        client_unlock(client);
+        if (!code)
+                code = value_decode(call->body, call->body_size, &result, &call->error);
+        call->done(call->data, code, result, code ? &call->error : NULL);
+        (void)kd_value_free(result);
+        (void)call_free(call);
+        (void)pthread_mutex_lock(&client->lock);
+        client->locked = true;
+}
+
+void client_dispatch(kd_client *client)
+{
+        Call *call;
+
+        while ((call = client->calls.over.first)) {
+                call_unlist(call);
+                dispatch_one(client, call);
+        }
+}
+
+int client_ensure(kd_client *client, int64_t deadline_ms, kd_error *error)
+{
+        bool begun = false;
+        int r;
+
+        for (;;) {
+                client_drive(client, false);
+                if (client->greeting == GREETING_DONE && !client->broken)
+                        return 0;
+                if (begun && client->greeting == GREETING_FAILED)
+                        return failure_copy(error, &client->greeting_error);
+                if (client->connection.fd < 0) {
+                        r = session_begin(client, 0, error);
+                        if (r)
+                                return r;
+                        begun = true;
+                        continue;
+                }
+                r = client_wait(client, deadline_ms);
+                if (r < 0)
+                        return failure_unreachable(error, r, "kernelsd took the connection but does not greet: see "
+                                                             "whether it is stopped or overloaded.");
+        }
+}
+
+static int call_timeout(Call *call, kd_error *error)
+{
+        return failure_unreachable(error, -ETIMEDOUT,
+                                   "kernelsd did not answer `%s` in time: see whether it is stopped or overloaded, or "
+                                   "allow more time.", method_table[call->method].name);
+}
+
+int call_await(Call **call, int64_t deadline_ms, kd_error *error)
+{
+        kd_client *client = (*call)->client;
+        int r;
+
+        while (!(*call)->over) {
+                r = client_wait(client, deadline_ms);
+                if (r < 0 && !(*call)->over) {
+                        r = call_timeout(*call, error);
+                        call_abandon(*call);
+                        *call = NULL;
+                        client_dispatch(client);
+                        return r;
+                }
+        }
+        client_dispatch(client);
+        return (*call)->code ? failure_copy(error, &(*call)->error) : 0;
+}
+
+int call_run(Call **call, kd_error *error)
+{
+        kd_client *client = (*call)->client;
+
+        call_start(*call);
+        client_drive(client, false);
+        return call_await(call, client_deadline(client, client->timeout_ms), error);
+}

@@ -241,10 +241,11 @@ static int apply(char *const *values, Arguments *arguments, Fault *fault)
 
 START_TEST(test_arguments)
 {
+        char *const *values = VALUES("--check-config", "--system", "a", "--b");
         Arguments arguments;
         Fault fault;
 
-        ck_assert_int_eq(apply(VALUES("--check-config", "--system", "a", "--b"), &arguments, &fault), 0);
+        ck_assert_int_eq(apply(values, &arguments, &fault), 0);
         ck_assert_int_eq(arguments.action, ACTION_CHECK);
         ck_assert_uint_eq(arguments.n_files, 2);
         ck_assert_str_eq(arguments.files[1], "--b");

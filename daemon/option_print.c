@@ -7,23 +7,22 @@
 #define HELP_COLUMN 34
 #define HELP_WIDTH 100
 
-/* Breaks at blanks so that no line passes HELP_WIDTH; the first begins where
- * the cursor is. */
-static void print_wrapped(FILE *out, int column, int indent, const char *text)
+/* Breaks at blanks so that no line passes HELP_WIDTH; the cursor is at HELP_COLUMN. */
+static void print_wrapped(FILE *out, const char *text)
 {
-        const char *word = text;
+        int column = HELP_COLUMN;
 
-        while (*word) {
-                int size = (int)strcspn(word, " ");
+        while (*text) {
+                int size = (int)strcspn(text, " ");
 
-                if (column + size > HELP_WIDTH) {
-                        fprintf(out, "\n%*s", indent, "");
-                        column = indent;
+                if (column > HELP_COLUMN && column + 1 + size > HELP_WIDTH) {
+                        fprintf(out, "\n%*s", HELP_COLUMN, "");
+                        column = HELP_COLUMN;
                 }
-                fprintf(out, "%.*s ", size, word);
-                column += size + 1;
-                word += size + (word[size] == ' ');
+                column += fprintf(out, "%s%.*s", column > HELP_COLUMN ? " " : "", size, text);
+                text += size + (text[size] == ' ');
         }
+        fprintf(out, "\n");
 }
 
 /* What goes without saying: "Default 1024, 1 to 65536." */
@@ -55,12 +54,9 @@ static void option_print_row(const Option *option, FILE *out)
                 column = 0;
         }
         fprintf(out, "%*s", HELP_COLUMN - column, "");
-        print_wrapped(out, HELP_COLUMN, HELP_COLUMN, option->help);
-        if (*range) {
-                fprintf(out, "\n%*s", HELP_COLUMN, "");
-                print_wrapped(out, HELP_COLUMN, HELP_COLUMN, range);
-        }
-        fprintf(out, "\n");
+        print_wrapped(out, option->help);
+        if (*range)
+                fprintf(out, "%*s%s\n", HELP_COLUMN, "", range);
 }
 
 void option_print_help(FILE *out)

@@ -103,7 +103,7 @@ def note(label, entry):
 
 def run_tests(folder, label, names, multiplier, prefix=(), **environment):
     title(f"{label}: {len(names)} test programs")
-    if not names: # meson would run every test
+    if not names:  # meson would run every test
         tally.ok(False, f"{label}: no test of this kind is known")
         return
     log = folder / "log" / "test"
@@ -171,6 +171,18 @@ def step_fuzz():
         tally.ok(False, f"fuzz: tests/fuzz/run, see {log}")
 
 
+def step_demo():
+    """examples/demo works, says so four times, and leaves nothing behind."""
+    title("demo: examples/demo")
+    log = ROOT / "build" / "demo-test.log"
+    good = run([str(ROOT / "examples" / "demo")], log)
+    text = log.read_text(errors="replace")
+    good = good and text.count(", correct\n") == 4
+    tally.ok(good, f"demo: see {log}")
+    if not good:
+        show_end(log, 100)
+
+
 def main():
     if sys.argv[2:] not in ([], ["--quick"]):
         say("usage: tests/run [--quick]")
@@ -182,6 +194,7 @@ def main():
         step_tsan()
         step_systemd(folder)
         step_fuzz()
+        step_demo()
     title("result")
     for text in tally.skips:
         say(f"SKIPPED {text}")

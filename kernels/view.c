@@ -220,7 +220,7 @@ static int compare_candidates(const void *a, const void *b)
         return range_is_better(x->range, y->range) ? -1 : range_is_better(y->range, x->range);
 }
 
-int view_candidates(View *view, const HostMapping *host, const IndexQuery *query, Arena *arena,
+int view_candidates(const View *view, const HostMapping *host, const IndexQuery *query, Arena *arena,
                     ViewCandidate **ret_candidates, size_t *ret_n)
 {
         const HostMapping *ground = !view || view->on_host ? host : NULL;
@@ -243,9 +243,29 @@ int view_candidates(View *view, const HostMapping *host, const IndexQuery *query
         return 0;
 }
 
-bool view_has_layer(View *view, const HostMapping *host, Text layer)
+bool view_names(const View *view, Text layer)
+{
+        return view_own_find(&view->own, layer) != NULL;
+}
+
+bool view_has_layer(const View *view, const HostMapping *host, Text layer)
 {
         if (view && view_own_find(&view->own, layer))
                 return true;
         return (!view || view->on_host) && index_find_layer(&host->index, layer) != INDEX_RECORD_NONE;
+}
+
+bool view_has_device(const View *view, const HostMapping *host, Text layer, Device device)
+{
+        const ViewLayer *own = view ? view_own_find(&view->own, layer) : NULL;
+        uint32_t record;
+        IndexLayer found;
+
+        if (own && view_layer_find(own, device))
+                return true;
+        if (view && !view->on_host)
+                return false;
+        record = index_find_layer(&host->index, layer);
+        return record != INDEX_RECORD_NONE && index_layer(&host->index, record, &found) &&
+               found.devices >> device & 1;
 }

@@ -59,8 +59,12 @@ typedef struct ViewCandidate {
 
 /* All ranges for the query's layer and device, best first (narrowest, then
  * highest minimum), hidden ones left out; for explain. */
-int view_candidates(View *view, const HostMapping *host, const IndexQuery *query, Arena *arena,
+int view_candidates(const View *view, const HostMapping *host, const IndexQuery *query, Arena *arena,
                     ViewCandidate **ret_candidates, size_t *ret_n);
 
-/* Whether own entries or the host's name the layer. */
-bool view_has_layer(View *view, const HostMapping *host, Text layer);
+/* Whether own entries or the host's name the layer; have something for the device. */
+bool view_has_layer(const View *view, const HostMapping *host, Text layer);
+bool view_has_device(const View *view, const HostMapping *host, Text layer, Device device);
+
+/* Whether own entries name it. */
+bool view_names(const View *view, Text layer);

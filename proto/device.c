@@ -2,17 +2,17 @@
 
 #include <assert.h>
 
-static const char *const device_spellings[_DEVICE_MAX + 1] = {
-#define D(name, spelling) [DEVICE_##name] = spelling,
+static const Text device_spellings[_DEVICE_MAX + 1] = {
+#define D(name, spelling) [DEVICE_##name] = { spelling, sizeof(spelling) - 1 },
         DEVICE_TABLE(D)
 #undef D
-        [DEVICE_NONE] = "none",
+        [DEVICE_NONE] = { "none", 4 },
 };
 
 int device_parse(Text text, Device *ret_device, Fault *fault)
 {
         for (unsigned i = 0; i < _DEVICE_MAX; i++)
-                if (text_equal(text, text_of(device_spellings[i]))) {
+                if (text_equal(text, device_spellings[i])) {
                         *ret_device = (Device)i;
                         return 0;
                 }
@@ -27,7 +27,7 @@ int device_parse(Text text, Device *ret_device, Fault *fault)
 const char *device_spelling(Device device)
 {
         assert(device <= DEVICE_NONE);
-        return device_spellings[device];
+        return device_spellings[device].data;
 }
 
 bool device_has_capability(Device device)

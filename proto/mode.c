@@ -18,14 +18,14 @@ static const struct {
         { { "torch_compile", 13 }, MODE_TORCH_COMPILE },
 };
 
-static const char *const mode_spellings[_MODE_MAX] = {
-        [MODE_NONE] = "none",
-        [MODE_FALLBACK] = "fallback",
-        [TRAINING] = "training",
-        [INFERENCE] = "inference",
-        [COMPILED] = "torch_compile",
-        [TRAINING | COMPILED] = "training|torch_compile",
-        [INFERENCE | COMPILED] = "inference|torch_compile",
+static const Text mode_spellings[_MODE_MAX] = {
+        [MODE_NONE] = { "none", 4 },
+        [MODE_FALLBACK] = { "fallback", 8 },
+        [TRAINING] = { "training", 8 },
+        [INFERENCE] = { "inference", 9 },
+        [COMPILED] = { "torch_compile", 13 },
+        [TRAINING | COMPILED] = { "training|torch_compile", 22 },
+        [INFERENCE | COMPILED] = { "inference|torch_compile", 23 },
 };
 
 static const Mode mode_requests[MODE_REQUESTS] = {
@@ -93,11 +93,11 @@ int mode_parse(Text text, Mode *ret_mode, Fault *fault)
         Mode mode = MODE_NONE;
 
         for (unsigned i = 0; i < MODE_REQUESTS; i++)
-                if (text_equal(text, text_of(mode_spellings[mode_requests[i]]))) {
+                if (text_equal(text, mode_spellings[mode_requests[i]])) {
                         *ret_mode = mode_requests[i];
                         return 0;
                 }
-        if (text_equal(text, TEXT("none"))) {
+        if (text_equal(text, mode_spellings[MODE_NONE])) {
                 *ret_mode = MODE_NONE;
                 return 0;
         }
@@ -126,10 +126,16 @@ int mode_parse_request(Text text, Mode *ret_mode, Fault *fault)
 
 bool mode_is_valid(Mode mode)
 {
-        return mode < _MODE_MAX && mode_spellings[mode];
+        return mode < _MODE_MAX && mode_spellings[mode].data;
 }
 
 const char *mode_spelling(Mode mode)
+{
+        assert(mode_is_valid(mode));
+        return mode_spellings[mode].data;
+}
+
+Text mode_text(Mode mode)
 {
         assert(mode_is_valid(mode));
         return mode_spellings[mode];

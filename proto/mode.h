@@ -34,6 +34,7 @@ bool mode_is_valid(Mode mode);
 
 /* The canonical spelling, a literal: "inference|torch_compile". */
 const char *mode_spelling(Mode mode);
+Text mode_text(Mode mode);
 
 /* 0..3 for inference, inference|torch_compile, training, training|torch_compile. */
 unsigned mode_request_number(Mode mode);

@@ -1,0 +1,116 @@
+#include "kernels/found.h"
+
+#include <errno.h>
+
+#include "kernels/choice_memo.h"
+
+int query_parse(const MsgQuery *query, IndexQuery *ret_query, Fault *fault)
+{
+        IndexQuery parsed = { .layer = query->layer, .capability = -1 };
+        Mode mode;
+
+        if (mode_parse_request(query->mode, &mode, fault) || device_parse(query->device, &parsed.device, fault))
+                return 1;
+        parsed.request = mode_request_number(mode);
+        if (query->capability.present)
+                parsed.capability = query->capability.value;
+        *ret_query = parsed;
+        return 0;
+}
+
+static bool found_of_row(const HostMapping *host, const IndexHit *hit, Found *found)
+{
+        const IndexReference *encoded;
+        const IndexEntry *entry;
+        IndexLayer layer;
+
+        if (!index_layer(&host->index, hit->record, &layer) ||
+            !index_row(&layer, hit->row, &found->mode, &entry, &encoded) ||
+            !index_range(&host->index, entry, &found->range) ||
+            !index_source(&host->index, entry->source, &found->source, NULL) ||
+            !host_mapping_reference(host, &layer, encoded, &found->reference))
+                return false;
+        found->has_range = entry->has_range;
+        if (found->reference.kind == REFERENCE_PATH) {
+                found->repository = host->paths[found->reference.number].repository;
+                found->fault = host->paths[found->reference.number].fault;
+        }
+        return true;
+}
+
+bool found_of_hit(const HostMapping *host, const ViewHit *hit, Found *ret_found)
+{
+        const Entry *entry = hit->entry;
+
+        ret_found->repository = NULL;
+        ret_found->fault = NULL;
+        ret_found->variant = TEXT_NULL;
+        if (!entry)
+                return found_of_row(host, &hit->host, ret_found);
+        ret_found->mode = entry->modes[hit->mode].mode;
+        ret_found->has_range = entry->has_range;
+        ret_found->range = entry->range;
+        ret_found->source = TEXT("view");
+        ret_found->reference = entry->modes[hit->mode].reference;
+        ret_found->repository = ret_found->reference.local;
+        return true;
+}
+
+int found_choose(Found *found, const Asker *asker, const MsgQuery *query, Device device, Trace *trace, Fault *fault)
+{
+        OptionalInteger capability = device_has_capability(device) ? query->capability : INTEGER_ABSENT;
+        int r;
+
+        if (found->reference.kind != REFERENCE_PATH && found->reference.kind != REFERENCE_LOCAL)
+                return 0;
+        if (!found->repository) {
+                if (!found->fault)
+                        return fault_set(fault, FAULT_BUSY, "the directory of the mapping has not been read yet: try "
+                                         "again");
+                *fault = *found->fault;
+                return 1;
+        }
+        if (trace)
+                r = repository_choose(found->repository, asker->environment, device, capability, query->arch, trace,
+                                      &found->variant_number, &found->arch, fault);
+        else
+                r = choice_memo_choose(asker->memo, found->repository, asker->environment, device, capability,
+                                       query->arch, &found->variant_number, &found->arch, fault);
+        if (!r)
+                found->variant = found->repository->variants[found->variant_number].folder;
+        return r;
+}
+
+Text answer_message(Text message)
+{
+        size_t size = LIMIT_ANSWER_MESSAGE;
+
+        if (message.size <= size)
+                return message;
+        while (size && ((unsigned char)message.data[size] & 0xc0) == 0x80)
+                size--;
+        return (Text){ message.data, size };
+}
+
+Miss miss_of_hit(IndexAnswer answer, const IndexQuery *query, OptionalInteger capability)
+{
+        switch (answer) {
+        case INDEX_NO_MAPPING:
+                return (Miss){ FAULT_NO_MAPPING, TEXT("the view does not know the layer: register it, or name it in a "
+                                                      "mapping file") };
+        case INDEX_NO_DEVICE:
+                return (Miss){ FAULT_NO_DEVICE, TEXT("the layer is mapped, but not for this device type: `explain` "
+                                                     "shows what there is") };
+        case INDEX_NO_CAPABILITY:
+                if (device_has_capability(query->device) && !capability.present)
+                        return (Miss){ FAULT_NO_CAPABILITY, TEXT("the query names no capability, and the mapping of "
+                                                                 "this device type goes by it: add it") };
+                return (Miss){ FAULT_NO_CAPABILITY, TEXT("no range of the mapping holds this capability: `explain` "
+                                                         "shows the ranges") };
+        case INDEX_NO_MODE:
+                return (Miss){ FAULT_NO_MODE, TEXT("the range that holds the capability has nothing for this mode, nor "
+                                                   "a fallback: `explain` shows its modes") };
+        default:
+                return (Miss){ FAULT_INTERNAL, TEXT("the index is damaged: restart kernelsd") };
+        }
+}

@@ -15,24 +15,37 @@
 
 #define HIGH_BITS 0x8080808080808080u
 
-/* A list or map that is not at its end. Only a map uses the arrays, and only
- * as far as n_keys. */
-typedef struct Level {
-        uint32_t left; /* values, or pairs of a map, still to come */
-        bool is_map;
-        uint32_t n_keys;
+/* The keys that a map has had so far. */
+typedef struct KeySet {
         uint64_t prints[LIMIT_KEYS];
         const uint8_t *keys[LIMIT_KEYS];
         uint16_t sizes[LIMIT_KEYS];
+} KeySet;
+
+/* A list or map that is not at its end. */
+typedef struct Level {
+        uint32_t left;   /* values, or pairs of a map, still to come */
+        bool is_map;
+        uint32_t n_keys;
+        uint64_t filter; /* a bit for each key's print: most new keys need no comparison */
 } Level;
 
+/* Where the check stands. Only functions that are inlined take its address, so
+ * that it lives in registers; the rest work on a copy. */
 typedef struct Walk {
+        const uint8_t *start;
         const uint8_t *p;
         const uint8_t *end;
+        Level level; /* the innermost */
         size_t n_items;
         size_t n_levels;
-        Level levels[LIMIT_DEPTH];
 } Walk;
+
+/* The levels outside the innermost, and the keys of all of them. */
+typedef struct Stack {
+        Level levels[LIMIT_DEPTH];
+        KeySet keys[LIMIT_DEPTH + 1];
+} Stack;
 
 INLINE uint64_t load_8(const uint8_t *p)
 {
@@ -42,24 +55,27 @@ INLINE uint64_t load_8(const uint8_t *p)
         return word;
 }
 
-static uint32_t load_big_endian(const uint8_t *p, unsigned n)
+/* The first min(n, 8) bytes at walk->p, zeros behind them. Near the end the
+ * word is read from its back, so that no byte outside is touched. */
+INLINE uint64_t load_front(const Walk *walk, size_t n)
 {
-        uint32_t number = 0;
-
-        for (unsigned i = 0; i < n; i++)
-                number = number << 8 | p[i];
-        return number;
-}
-
-/* The first min(n, 8) bytes, zeros behind them; `room` bytes can be read. */
-INLINE uint64_t load_front(const uint8_t *p, size_t n, size_t room)
-{
+        size_t room = (size_t)(walk->end - walk->p);
         uint64_t word = 0;
 
+        if (n >= 8)
+                return load_8(walk->p);
         if (likely(room >= 8))
-                return n >= 8 ? load_8(p) : load_8(p) & ((UINT64_C(1) << 8 * n) - 1);
-        memcpy(&word, p, n < 8 ? n : 8);
-        return word;
+                word = load_8(walk->p);
+        else if (walk->end - walk->start >= 8 && room)
+                word = load_8(walk->end - 8) >> 8 * (8 - room);
+        else
+                memcpy(&word, walk->p, n);
+        return word & ((UINT64_C(1) << 8 * n) - 1);
+}
+
+static PayloadAnswer check_utf8(const uint8_t *p, size_t n)
+{
+        return text_is_utf8((Text){ (const char *)p, n }) ? PAYLOAD_OK : PAYLOAD_E_UTF8;
 }
 
 /* Passes over a string of n bytes; tells its front and its last bytes, so that
@@ -67,22 +83,21 @@ INLINE uint64_t load_front(const uint8_t *p, size_t n, size_t room)
 INLINE PayloadAnswer walk_text(Walk *walk, size_t n, uint64_t *ret_front, uint64_t *ret_back)
 {
         const uint8_t *p = walk->p;
-        size_t room = (size_t)(walk->end - p);
         uint64_t front, back;
 
-        if (unlikely(n > room))
+        if (unlikely(n > (size_t)(walk->end - p)))
                 return PAYLOAD_E_TRUNCATED;
-        front = load_front(p, n, room);
+        front = load_front(walk, n);
         back = n > 8 ? load_8(p + n - 8) : 0;
         walk->p = p + n;
         *ret_front = front;
         *ret_back = back;
         if (likely(n <= 16 && !((front | back) & HIGH_BITS)))
                 return PAYLOAD_OK;
-        return text_is_utf8((Text){ (const char *)p, n }) ? PAYLOAD_OK : PAYLOAD_E_UTF8;
+        return check_utf8(p, n);
 }
 
-static PayloadAnswer walk_skip(Walk *walk, size_t n)
+INLINE PayloadAnswer walk_skip(Walk *walk, size_t n)
 {
         if (n > (size_t)(walk->end - walk->p))
                 return PAYLOAD_E_TRUNCATED;
@@ -91,19 +106,21 @@ static PayloadAnswer walk_skip(Walk *walk, size_t n)
 }
 
 /* A number of n bytes behind the type byte. */
-static PayloadAnswer walk_size(Walk *walk, unsigned n, uint32_t *ret_size)
+INLINE PayloadAnswer walk_size(Walk *walk, unsigned n, uint32_t *ret_size)
 {
+        uint32_t size = 0;
+
         if (n > (size_t)(walk->end - walk->p))
                 return PAYLOAD_E_TRUNCATED;
-        *ret_size = load_big_endian(walk->p, n);
-        walk->p += n;
+        for (unsigned i = 0; i < n; i++)
+                size = size << 8 | *walk->p++;
+        *ret_size = size;
         return PAYLOAD_OK;
 }
 
-INLINE PayloadAnswer walk_open(Walk *walk, uint32_t n, bool is_map)
+INLINE PayloadAnswer walk_open(Walk *walk, Stack *stack, uint32_t n, bool is_map)
 {
         size_t room = (size_t)(walk->end - walk->p);
-        Level *level;
 
         if (unlikely(n > (is_map ? room / 2 : room)))
                 return PAYLOAD_E_COUNT;
@@ -114,64 +131,37 @@ INLINE PayloadAnswer walk_open(Walk *walk, uint32_t n, bool is_map)
                 return PAYLOAD_E_ITEMS;
         if (unlikely(walk->n_levels == LIMIT_DEPTH))
                 return PAYLOAD_E_DEPTH;
-        level = &walk->levels[walk->n_levels++];
-        level->left = n;
-        level->is_map = is_map;
-        level->n_keys = 0;
+        stack->levels[walk->n_levels++] = walk->level;
+        walk->level = (Level){ .left = n, .is_map = is_map };
         return PAYLOAD_OK;
 }
 
-static PayloadAnswer walk_long_container(Walk *walk, unsigned n_size, bool is_map)
-{
-        uint32_t n = 0;
-        PayloadAnswer answer = walk_size(walk, n_size, &n);
-
-        return answer ? answer : walk_open(walk, n, is_map);
-}
-
-static PayloadAnswer walk_long_text(Walk *walk, unsigned n_size)
+/* The type bytes 0xc0 to 0xdf. */
+INLINE PayloadAnswer walk_long(Walk *walk, Stack *stack, uint8_t type)
 {
         uint64_t front, back;
         uint32_t n = 0;
-        PayloadAnswer answer = walk_size(walk, n_size, &n);
+        PayloadAnswer answer;
 
-        return answer ? answer : walk_text(walk, n, &front, &back);
-}
-
-static PayloadAnswer walk_binary(Walk *walk, unsigned n_size)
-{
-        uint32_t n = 0;
-        PayloadAnswer answer = walk_size(walk, n_size, &n);
-
+        if (type <= 0xc3) /* nil, the byte without meaning, false, true */
+                return type == 0xc1 ? PAYLOAD_E_TYPE : PAYLOAD_OK;
+        if (type >= 0xca && type <= 0xd3) /* reals, then integers without and with sign */
+                return walk_skip(walk, type <= 0xcb ? 4u << (type - 0xca) : 1u << ((type - 0xcc) & 3));
+        if (type >= 0xd9 && type <= 0xdb) {
+                answer = walk_size(walk, 1u << (type - 0xd9), &n);
+                return answer ? answer : walk_text(walk, n, &front, &back);
+        }
+        if (type >= 0xdc) {
+                answer = walk_size(walk, 2u << (type & 1), &n);
+                return answer ? answer : walk_open(walk, stack, n, type >= 0xde);
+        }
+        if (type > 0xc6) /* ext */
+                return PAYLOAD_E_TYPE;
+        answer = walk_size(walk, 1u << (type - 0xc4), &n);
         return answer ? answer : walk_skip(walk, n);
 }
 
-/* The type bytes 0xc0 to 0xdf. */
-static PayloadAnswer walk_long(Walk *walk, uint8_t type)
-{
-        switch (type) {
-        case 0xc0: case 0xc2: case 0xc3: /* nil, false, true */
-                return PAYLOAD_OK;
-        case 0xc4: case 0xc5: case 0xc6:
-                return walk_binary(walk, 1u << (type - 0xc4));
-        case 0xca: case 0xcb: /* reals */
-                return walk_skip(walk, 4u << (type - 0xca));
-        case 0xcc: case 0xcd: case 0xce: case 0xcf:
-                return walk_skip(walk, 1u << (type - 0xcc));
-        case 0xd0: case 0xd1: case 0xd2: case 0xd3:
-                return walk_skip(walk, 1u << (type - 0xd0));
-        case 0xd9: case 0xda: case 0xdb:
-                return walk_long_text(walk, 1u << (type - 0xd9));
-        case 0xdc: case 0xdd:
-                return walk_long_container(walk, 2u << (type - 0xdc), false);
-        case 0xde: case 0xdf:
-                return walk_long_container(walk, 2u << (type - 0xde), true);
-        default: /* ext, and 0xc1, which has no meaning */
-                return PAYLOAD_E_TYPE;
-        }
-}
-
-INLINE PayloadAnswer walk_value(Walk *walk)
+INLINE PayloadAnswer walk_value(Walk *walk, Stack *stack)
 {
         uint64_t front, back;
         uint8_t type;
@@ -179,16 +169,15 @@ INLINE PayloadAnswer walk_value(Walk *walk)
         if (unlikely(walk->p == walk->end))
                 return PAYLOAD_E_TRUNCATED;
         type = *walk->p++;
-        if (type < 0x80 || type >= 0xe0)
-                return PAYLOAD_OK;
         if ((type & 0xe0) == 0xa0)
                 return walk_text(walk, type & 0x1f, &front, &back);
+        if (type < 0x80 || type >= 0xe0 || type == 0xc0)
+                return PAYLOAD_OK;
         if (type < 0xa0)
-                return walk_open(walk, type & 0x0f, type < 0x90);
-        return walk_long(walk, type);
+                return walk_open(walk, stack, type & 0x0f, type < 0x90);
+        return walk_long(walk, stack, type);
 }
 
-/* Strings only; *ret_size is left alone for anything else. */
 INLINE PayloadAnswer walk_key_size(Walk *walk, uint32_t *ret_size)
 {
         uint8_t type;
@@ -205,17 +194,18 @@ INLINE PayloadAnswer walk_key_size(Walk *walk, uint32_t *ret_size)
         return walk_size(walk, 1u << (type - 0xd9), ret_size);
 }
 
-static bool key_stands_already(const Level *level, uint64_t print, const uint8_t *key, size_t size)
+static bool key_stands_already(const KeySet *set, uint32_t n_keys, uint64_t print, const uint8_t *key, size_t size)
 {
-        for (uint32_t i = 0; i < level->n_keys; i++)
-                if (level->prints[i] == print && level->sizes[i] == size && !memcmp(level->keys[i], key, size))
+        for (uint32_t i = 0; i < n_keys; i++)
+                if (set->prints[i] == print && set->sizes[i] == size && !memcmp(set->keys[i], key, size))
                         return true;
         return false;
 }
 
-INLINE PayloadAnswer walk_key(Walk *walk, Level *level)
+INLINE PayloadAnswer walk_key(Walk *walk, KeySet *set)
 {
-        uint64_t front, back, print;
+        Level *level = &walk->level;
+        uint64_t front, back, print, bit;
         uint32_t size = 0;
         PayloadAnswer answer = walk_key_size(walk, &size);
 
@@ -227,40 +217,39 @@ INLINE PayloadAnswer walk_key(Walk *walk, Level *level)
         if (unlikely(size > LIMIT_KEY))
                 return PAYLOAD_E_KEY;
         print = front ^ (back << 7 | back >> 57);
-        if (unlikely(key_stands_already(level, print, walk->p - size, size)))
+        bit = UINT64_C(1) << (print * UINT64_C(0x9e3779b97f4a7c15) >> 58);
+        if (unlikely(level->filter & bit) && key_stands_already(set, level->n_keys, print, walk->p - size, size))
                 return PAYLOAD_E_KEY;
-        level->prints[level->n_keys] = print;
-        level->keys[level->n_keys] = walk->p - size;
-        level->sizes[level->n_keys++] = (uint16_t)size;
+        level->filter |= bit;
+        set->prints[level->n_keys] = print;
+        set->keys[level->n_keys] = walk->p - size;
+        set->sizes[level->n_keys++] = (uint16_t)size;
         return PAYLOAD_OK;
 }
 
 PayloadAnswer payload_check(const uint8_t *bytes, size_t size)
 {
-        Walk walk;
-        PayloadAnswer answer;
+        Walk walk = { .start = bytes, .p = bytes, .end = bytes + size, .n_items = 1, .level.left = 1 };
+        Stack stack;
 
-        walk.p = bytes;
-        walk.end = bytes + size;
-        walk.n_items = 1;
-        walk.n_levels = 0;
-        answer = walk_value(&walk);
-        while (likely(!answer) && walk.n_levels) {
-                Level *level = &walk.levels[walk.n_levels - 1];
+        for (;;) {
+                while (walk.level.left) {
+                        PayloadAnswer answer;
 
-                if (!level->left) {
-                        walk.n_levels--;
-                        continue;
+                        walk.level.left--;
+                        if (walk.level.is_map) {
+                                answer = walk_key(&walk, &stack.keys[walk.n_levels]);
+                                if (unlikely(answer))
+                                        return answer;
+                        }
+                        answer = walk_value(&walk, &stack);
+                        if (unlikely(answer))
+                                return answer;
                 }
-                level->left--;
-                if (level->is_map)
-                        answer = walk_key(&walk, level);
-                if (likely(!answer))
-                        answer = walk_value(&walk);
+                if (!walk.n_levels)
+                        return walk.p == walk.end ? PAYLOAD_OK : PAYLOAD_E_TRAILING;
+                walk.level = stack.levels[--walk.n_levels];
         }
-        if (answer)
-                return answer;
-        return walk.p == walk.end ? PAYLOAD_OK : PAYLOAD_E_TRAILING;
 }
 
 const char *payload_explain(PayloadAnswer answer)
@@ -290,5 +279,6 @@ const char *payload_explain(PayloadAnswer answer)
         return "The payload is faulty.";
 }
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "load_front shifts as little endian does");
 _Static_assert(LIMIT_DEPTH == 8 && LIMIT_ITEMS == 65536 && LIMIT_KEYS == 128 && LIMIT_KEY == 256,
                "payload_explain names these limits");

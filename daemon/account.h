@@ -57,6 +57,12 @@ int account_find(Accounts *accounts, uid_t uid, Text cgroup, Account **ret_accou
 Account *account_ref(Account *account);
 Account *account_unref(Account *account);
 
+/* How much more of a kind the account may have. */
+size_t account_room(const Account *account, AccountKind kind);
+
+/* Logs, once for an account and kind, that it was refused. */
+void account_log_refusal(Account *account, AccountKind kind);
+
 /* Sets what `charge` (all zero at first) takes of the account's `kind` to n.
  * 0, or 1: refused, the charge stays as it was. The first refusal for an
  * account and kind is logged. Giving back is never refused. */

@@ -2,7 +2,7 @@
  * remembered and shown in `status`.
  *
  * For tests KERNELSD_TEST_WITHOUT=peerpidfd,passrights,pidfdinfo makes the
- * named ones count as absent; ignored in a privileged (AT_SECURE) start. */
+ * named ones count as absent. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,22 +10,16 @@
 
 #include "proto/base/text.h"
 
-/* constant, spelling; since Linux 6.5, 6.16, 6.13 */
-#define KERNEL_FEATURES(F)                        \
-        F(PEERPIDFD, "peerpidfd", "SO_PEERPIDFD") \
-        F(PASSRIGHTS, "passrights", "SO_PASSRIGHTS") \
-        F(PIDFDINFO, "pidfdinfo", "PIDFD_GET_INFO")
-
 typedef enum KernelFeature {
-#define F(name, spelling, meaning) KERNEL_FEATURE_##name,
-        KERNEL_FEATURES(F)
-#undef F
+        KERNEL_FEATURE_PEERPIDFD,  /* since Linux 6.5 */
+        KERNEL_FEATURE_PASSRIGHTS, /* 6.16 */
+        KERNEL_FEATURE_PIDFDINFO,  /* 6.13 */
         _KERNEL_FEATURE_MAX,
 } KernelFeature;
 
 typedef struct KernelFeatures {
         bool there[_KERNEL_FEATURE_MAX];
-        Text absent[_KERNEL_FEATURE_MAX]; /* names of the kernel's interface, for `status` */
+        Text absent[_KERNEL_FEATURE_MAX]; /* the kernel's names of them, for `status` */
         size_t n_absent;
 } KernelFeatures;
 

@@ -21,6 +21,7 @@
 #include "daemon/loop.h"
 #include "proto/base/buffer.h"
 #include "proto/base/text.h"
+#include "proto/fault.h"
 
 typedef struct Session Session;
 typedef struct Sessions Sessions;
@@ -44,6 +45,7 @@ struct Session {
         Identity identity;
         uint16_t n_in_flight;
         bool admin : 1;    /* on a socket that offers every method */
+        bool greeted : 1;  /* said hello */
         bool hup_in : 1;   /* the peer sends no more */
         bool in_turn : 1;  /* in the list of turns */
         bool closing : 1;  /* no longer of the set */
@@ -91,7 +93,7 @@ void sessions_close(Sessions *sessions);
 int session_open(Sessions *sessions, int fd, const Identity *identity, Account *account, bool admin);
 
 /* Tells a peer that is not let in why, and closes. */
-void session_refuse(Sessions *sessions, int fd, const char *reason);
+void session_refuse(Sessions *sessions, int fd, FaultName name, const char *reason);
 
 /* Ends the session: nothing is answered any more; memory and descriptor go in
  * the close callback. Safe at any place, also within its own frame handler. */
@@ -100,9 +102,12 @@ void session_close(Session *session);
 /* From hello on it has no deadline. */
 void session_greeted(Session *session);
 
-/* The youngest session whose number is above `after`, in rising order of
- * numbers; NULL: no more. For pages of `clients`. */
+/* The first session above the number `after` of those that said hello; the next
+ * ones follow by `next`, in rising order of numbers. NULL: no more. */
 Session *sessions_after(Sessions *sessions, uint32_t after);
+
+/* Bytes of input that the session holds. */
+size_t session_input_bytes(const Session *session);
 
 /* --- answering: begin, append to the buffer, end --- */
 
@@ -117,9 +122,9 @@ size_t session_frame_size(const Session *session, size_t start);
 void session_frame_restart(Session *session, size_t start);
 
 /* Ends it; fd >= 0 is sent with its first byte and closed here, in any case.
- * Outside of the session's own frame handler it is sent at once. On failure
- * (negative) the session closes itself. */
-int session_frame_end(Session *session, size_t start, int fd);
+ * Outside of the session's own frame handler it is sent at once. What cannot be
+ * sent or kept closes the session. */
+void session_frame_end(Session *session, size_t start, int fd);
 
 /* Gives the frame up. */
 void session_frame_drop(Session *session, size_t start);

@@ -8,25 +8,26 @@
 
 #include "daemon/account.h"
 #include "daemon/config.h"
+#include "daemon/front.h"
 #include "daemon/kernel_features.h"
-#include "daemon/listen_path.h"
-#include "daemon/listener.h"
 #include "daemon/loop.h"
 #include "daemon/mapping_loader.h"
 #include "daemon/service.h"
+#include "daemon/session.h"
 #include "daemon/worker.h"
 #include "proto/base/arena.h"
+#include "proto/schema.h"
 
 typedef struct Acquires Acquires;
 typedef struct LeaseLocks LeaseLocks;
-typedef struct MsgQuery MsgQuery;
 typedef struct Reload Reload;
-typedef struct Sessions Sessions;
 
 /* Serves until SIGTERM or SIGINT. Owns `config` from the call on, also where
  * it fails; `arguments` is what config_load took, for a reload. Returns an
  * exit status: EXIT_SUCCESS or EXIT_FAILURE. */
 int daemon_run(Config *config, char *const *arguments);
+
+#define DAEMON_SIGNALS 3
 
 typedef struct Daemon {
         Loop loop;
@@ -40,17 +41,15 @@ typedef struct Daemon {
         Watchdog *watchdog;
         LeaseLocks *locks;
         Acquires *acquires;
-        HostMapping *mapping; /* the current generation */
-        ServiceSockets passed;
-        ListenPath paths[2];
-        Listener *listeners[2]; /* the clients', the administrators' */
-        uv_signal_t signals[3];
+        HostMapping *mapping; /* the current generation; NULL until the first load, before which nobody is let in */
+        Front front;
+        uv_signal_t signals[DAEMON_SIGNALS];
+        size_t n_signals;
         Arena arena;       /* of the request that is handled */
         MsgQuery *queries; /* of the resolve that is handled: LIMIT_QUERIES of them */
         size_t n_views;    /* of all sessions, beyond view 1 */
         size_t n_leases;   /* of all sessions */
         uint64_t started_ms;
         char instance[17]; /* 16 hexadecimal digits */
-        bool ready;
-        bool stopping;
+        bool failed;       /* the exit status */
 } Daemon;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "daemon/dispatch.h"
+#include "daemon/holdings.h"
+#include "kernels/resolve.h"
 
 /* handle_hello.c */
 int handle_hello(Request *request);
@@ -15,6 +17,9 @@ int handle_view_drop(Request *request);
 /* handle_resolve.c */
 int handle_resolve(Request *request);
 int handle_explain(Request *request);
+
+/* Who asks, in the session's view of that number: 0, or 1 with a fault. */
+int request_asker(Daemon *daemon, Holdings *holdings, int64_t view, Asker *ret_asker, Fault *fault);
 
 /* The hot way, before anything is allocated: 0: answered; 1: ask the ordinary
  * way, which knows what is unusual; negative. */

@@ -8,6 +8,9 @@
 #include "kernels/environment.h"
 #include "kernels/resolve.h"
 #include "kernels/view.h"
+#include "proto/limits.h"
+
+typedef struct Wait Wait; /* daemon/acquire.h */
 
 typedef struct HeldView {
         uint32_t number;
@@ -16,28 +19,33 @@ typedef struct HeldView {
         Charge bytes;
 } HeldView;
 
-struct Holdings {
-        Environment environment;
+typedef struct Holdings {
+        Environment *environment;
         ChoiceMemo *memo;
         HeldView *views; /* in the order in which they were made */
         size_t n_views;
-        uint32_t n_locals;   /* numbers given to local repositories so far */
-        uint32_t next_lease; /* from 1 */
-        Lease *leases;       /* newest first */
+        uint32_t n_locals; /* numbers given to local repositories so far */
+        uint32_t last_lease;
+        Wait *waits;   /* acquires in flight */
+        Lease *leases; /* newest first */
         size_t n_leases;
-        Charge charge;       /* of the leases */
+        Charge charge; /* of the leases */
         char client[LIMIT_WORD + 1];
-};
-typedef struct Holdings Holdings;
+} Holdings;
 
 /* After hello: view 1 on view 0. 0; 1 with a fault; -ENOMEM. */
 int holdings_new(const MsgHello *hello, Holdings **ret_holdings, Fault *fault);
 Holdings *holdings_free(Holdings *holdings);
+DEFINE_CLEANUP(Holdings *, holdings_free)
+
+/* Replaces the environment; of a bad one the old stays. 0; 1 with a fault; -ENOMEM. */
+int holdings_set_environment(Holdings *holdings, const MsgEnvironment *message, bool native, Fault *fault);
 
 /* NULL if there is none of that number. */
-HeldView *holdings_view(Holdings *holdings, int64_t number);
+HeldView *holdings_view(const Holdings *holdings, int64_t number);
 
-/* Makes room for a view of this number, as the last. 0, -ENOMEM. */
+/* Takes over a view as the last, under a number that is free. 0; -ENOMEM, with
+ * the view still the caller's. */
 int holdings_add_view(Holdings *holdings, uint32_t number, View *view, HeldView **ret_held);
 void holdings_drop_view(Holdings *holdings, HeldView *held);
 
@@ -46,3 +54,12 @@ size_t holdings_n_entries(const Holdings *holdings);
 
 /* Views beyond view 1. */
 size_t holdings_n_views(const Holdings *holdings);
+
+/* Charges n leases: 0, or 1: refused. */
+int holdings_charge_leases(Holdings *holdings, Account *account, size_t n);
+
+/* Takes over a lease, which is charged already, under the next number. */
+void holdings_add_lease(Holdings *holdings, Lease *lease);
+
+/* False: there is none of that number. */
+bool holdings_release(Holdings *holdings, int64_t number);

@@ -5,38 +5,52 @@
  * `clients` and the quota.
  *
  * Where a foreign process holds the folder's exclusive lock, the lease is
- * handed out all the same; a copy stays here and tries again every second. */
+ * handed out all the same; a copy stays here and tries again every second. It
+ * goes when it has the lock or the lease is given back; the end of the session
+ * does not end it, as others may have inherited the lease. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/account.h"
 #include "daemon/loop.h"
+#include "proto/base/cleanup.h"
 #include "proto/base/text.h"
+#include "proto/fault.h"
+
+typedef struct LeaseLocks LeaseLocks; /* copies that wait for their lock */
+typedef struct LeaseCopy LeaseCopy;
 
 /* One that a living session has not released. */
-typedef struct Lease Lease;
-struct Lease {
-        Lease *next;
+typedef struct Lease {
+        struct Lease *next;
+        LeaseCopy *copy; /* waits for its lock; NULL: it is locked */
         uint32_t number; /* of the session */
         Text layer;      /* texts lie behind the struct */
         Text kernel;
         Text commit;     /* absent for a path */
         Text variant;
-};
+} Lease;
 
-int lease_new(uint32_t number, Text layer, Text kernel, Text commit, Text variant, Lease **ret_lease);
+int lease_new(Text layer, Text kernel, Text commit, Text variant, Lease **ret_lease);
+
+/* Gives it back: its copy goes too. */
+void lease_release(Lease *lease);
+
+/* The session ends: a copy stays until it has its lock. */
 Lease *lease_free(Lease *lease);
+DEFINE_CLEANUP(Lease *, lease_free)
 
 /* --- the locks --- */
 
-typedef struct LeaseLocks LeaseLocks; /* copies that wait for their lock */
-
 int lease_locks_new(Loop *loop, LeaseLocks **ret_locks);
+
+/* Closes all copies; freed in its close callback. NULL is allowed. */
 void lease_locks_close(LeaseLocks *locks);
 size_t lease_locks_n_waiting(const LeaseLocks *locks);
 
-/* Opens the folder anew, as an open file description of its own, and locks it
- * or keeps a copy until that is possible. 0 with the descriptor to send;
- * negative (descriptors or memory ran out). */
-int lease_open(LeaseLocks *locks, int folder_fd, int *ret_fd);
+/* Opens the folder anew, as an open file description of its own, and locks it,
+ * or keeps a copy, charged to `account`, until that is possible. 0 with the
+ * descriptor to send; 1 with a fault (limit, busy); -ENOMEM. */
+int lease_lock(LeaseLocks *locks, Lease *lease, Account *account, int folder_fd, int *ret_fd, Fault *fault);

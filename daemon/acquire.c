@@ -1,0 +1,456 @@
+#include "daemon/acquire.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/acquire_result.h"
+#include "daemon/check_job.h"
+#include "daemon/daemon.h"
+#include "daemon/holdings.h"
+#include "daemon/log.h"
+#include "daemon/receipts.h"
+#include "proto/base/alloc.h"
+#include "proto/base/error.h"
+#include "proto/codec.h"
+
+/* A running check of one variant folder. */
+typedef struct Check {
+        CheckJob job;
+        Acquires *acquires;
+        struct Check *next; /* of those that can be joined */
+        struct Check *previous;
+        Wait *waits;
+        char *path; /* of the repository */
+        char *variant;
+} Check;
+
+struct Wait {
+        Check *check;
+        Wait *next; /* of the same check */
+        Wait *previous;
+        Session *session;
+        Wait *next_of_session;
+        Charge charge;
+        uint64_t due_ms;
+        uint32_t id;
+        Progress told; /* the last that the asker was told */
+        Arena arena;
+        MsgAcquireResult result; /* as far as resolve knows it */
+};
+
+struct Acquires {
+        Daemon *daemon;
+        Check *checks;
+        size_t n_waiting;
+        Receipts receipts;
+        uv_timer_t timer; /* progress and deadlines, while anybody waits */
+};
+
+/* --- lists --- */
+
+static void check_unlink(Check *check)
+{
+        *(check->previous ? &check->previous->next : &check->acquires->checks) = check->next;
+        if (check->next)
+                check->next->previous = check->previous;
+        check->next = check->previous = NULL;
+}
+
+static void check_link(Check *check)
+{
+        check->next = check->acquires->checks;
+        if (check->next)
+                check->next->previous = check;
+        check->acquires->checks = check;
+}
+
+static void wait_link(Wait *wait, Check *check)
+{
+        Holdings *holdings = wait->session->holdings;
+
+        wait->check = check;
+        wait->next = check->waits;
+        if (wait->next)
+                wait->next->previous = wait;
+        check->waits = wait;
+        wait->next_of_session = holdings->waits;
+        holdings->waits = wait;
+}
+
+static void wait_unlink(Wait *wait)
+{
+        Wait **link = &wait->session->holdings->waits;
+
+        *(wait->previous ? &wait->previous->next : &wait->check->waits) = wait->next;
+        if (wait->next)
+                wait->next->previous = wait->previous;
+        while (*link != wait)
+                link = &(*link)->next_of_session;
+        *link = wait->next_of_session;
+}
+
+static Wait *wait_find(const Session *session, int64_t id)
+{
+        Wait *wait = session->holdings ? session->holdings->waits : NULL;
+
+        while (wait && wait->id != id)
+                wait = wait->next_of_session;
+        return wait;
+}
+
+bool acquire_is_in_flight(const Session *session, uint32_t id)
+{
+        return wait_find(session, id);
+}
+
+size_t acquires_n_waiting(const Acquires *acquires)
+{
+        return acquires->n_waiting;
+}
+
+/* --- the end of a wait --- */
+
+static void wait_free(Wait *wait)
+{
+        charge_clear(&wait->charge);
+        arena_deinit(&wait->arena);
+        alloc_free(wait);
+}
+
+/* Takes the wait out of everything and frees it; its request has been answered,
+ * or its session ends. */
+static void wait_end(Wait *wait)
+{
+        Acquires *acquires = wait->check->acquires;
+        Session *session = wait->session;
+
+        wait_unlink(wait);
+        if (--acquires->n_waiting == 0)
+                (void)uv_timer_stop(&acquires->timer);
+        wait_free(wait);
+        session_request_ends(session);
+}
+
+static void wait_end_with_fault(Wait *wait, const Fault *fault)
+{
+        (void)answer_fault(wait->session, wait->id, fault);
+        wait_end(wait);
+}
+
+/* Nobody waits for it any more: it is not to be joined, and ends soon. */
+static void check_abandon(Check *check)
+{
+        check_unlink(check);
+        job_cancel(&check->job.job);
+}
+
+/* The asker leaves before the end. */
+static void wait_leave(Wait *wait, const Fault *fault)
+{
+        Check *check = wait->check;
+
+        if (fault)
+                wait_end_with_fault(wait, fault);
+        else
+                wait_end(wait);
+        if (!check->waits)
+                check_abandon(check);
+}
+
+void acquire_cancel(Session *session, int64_t id)
+{
+        Wait *wait = wait_find(session, id);
+        Fault fault;
+
+        if (!wait)
+                return;
+        (void)fault_set(&fault, FAULT_CANCELLED, "The request was cancelled.");
+        wait_leave(wait, &fault);
+}
+
+void acquire_forget_session(Session *session)
+{
+        while (session->holdings && session->holdings->waits)
+                wait_leave(session->holdings->waits, NULL);
+}
+
+/* --- the end of a check --- */
+
+/* Makes the asker's own lease and answers with it. 0; 1 with a fault. */
+static int wait_lease(Wait *wait, int folder_fd, const Metadata *metadata, Fault *fault)
+{
+        Daemon *daemon = wait->check->acquires->daemon;
+        Session *session = wait->session;
+        Holdings *holdings = session->holdings;
+        CLEANUP(lease_freep) Lease *lease = NULL;
+        CLEANUP_FD int fd = -1;
+        int64_t number;
+        int r;
+
+        r = lease_new(wait->result.layer, text_of(wait->check->path), TEXT_NULL, wait->result.variant, &lease);
+        if (r < 0)
+                return r;
+        if (holdings_charge_leases(holdings, session->charge.account, holdings->n_leases + 1) != 0)
+                return fault_set(fault, FAULT_LIMIT, "Too many leases. Release some, or have quota.leases raised.");
+        r = lease_lock(daemon->locks, lease, session->charge.account, folder_fd, &fd, fault);
+        if (r != 0) {
+                (void)holdings_charge_leases(holdings, session->charge.account, holdings->n_leases);
+                return r;
+        }
+        holdings_add_lease(holdings, STEAL(lease));
+        daemon->n_leases++;
+        number = holdings->last_lease;
+        wait->result.lease = INTEGER_PRESENT(number);
+        acquire_result_set_metadata(&wait->result, metadata);
+        r = answer_result(session, wait->id, METHOD_ACQUIRE, &wait->result, STEAL_FD(fd));
+        if (r != 0 && holdings_release(holdings, number))
+                daemon->n_leases--;
+        return 0;
+}
+
+static void wait_succeed(Wait *wait, int folder_fd, const Metadata *metadata)
+{
+        Fault fault;
+        int r;
+
+        r = wait_lease(wait, folder_fd, metadata, &fault);
+        if (r < 0)
+                r = fault_set(&fault, FAULT_INTERNAL, "The daemon is short of memory.");
+        if (r != 0)
+                (void)answer_fault(wait->session, wait->id, &fault);
+        wait_end(wait);
+}
+
+static void check_succeed(Check *check)
+{
+        CLEANUP(metadata_freep) Metadata *metadata = kernel_check_take_metadata(check->job.work);
+        CLEANUP_FD int folder_fd = kernel_check_take_fd(check->job.work);
+
+        receipts_put(&check->acquires->receipts, text_of(check->path), text_of(check->variant),
+                     kernel_check_receipt(check->job.work));
+        while (check->waits)
+                wait_succeed(check->waits, folder_fd, metadata);
+}
+
+static void check_fail(Check *check, const Fault *fault)
+{
+        LogFields fields = LOG_FIELDS_NULL;
+
+        fields.repository = text_of(check->path);
+        fields.variant = text_of(check->variant);
+        fields.reason = text_of(fault_spelling(fault->name));
+        fields.peer = true;
+        log_warning(LEASE, &fields, "%s/build/%s is not leased: %s", check->path, check->variant, fault->message);
+        while (check->waits)
+                wait_end_with_fault(check->waits, fault);
+}
+
+static Check *check_free(Check *check)
+{
+        if (!check)
+                return NULL;
+        check_job_deinit(&check->job);
+        alloc_free(check->path);
+        alloc_free(check->variant);
+        alloc_free(check);
+        return NULL;
+}
+DEFINE_CLEANUP(Check *, check_free)
+
+static void check_done(Job *job, int result)
+{
+        CLEANUP(check_freep) Check *check = (Check *)((char *)job - offsetof(Check, job.job));
+        Fault fault;
+
+        if (!check->waits)
+                return;
+        check_unlink(check);
+        if (result == 0 && !check->job.refused) {
+                check_succeed(check);
+                return;
+        }
+        if (result < 0)
+                (void)fault_set(&fault, FAULT_INTERNAL, "The kernel could not be checked: %s. The daemon's log has more.",
+                                strerror(-result));
+        check_fail(check, result < 0 ? &fault : &check->job.fault);
+}
+
+/* --- while it runs --- */
+
+static bool progress_equal(const Progress *a, const Progress *b)
+{
+        return a->files == b->files && a->bytes == b->bytes && a->files_total.present == b->files_total.present &&
+               a->bytes_total.present == b->bytes_total.present;
+}
+
+/* Whoever has unsent bytes is not told: a later one will do. */
+static void wait_tell(Wait *wait, const Progress *progress)
+{
+        MsgProgress message = {
+                .id = wait->id,
+                .files = progress->files,
+                .files_total = progress->files_total,
+                .bytes = progress->bytes,
+                .bytes_total = progress->bytes_total,
+        };
+        Buffer *buffer;
+        size_t start;
+
+        if (session_is_congested(wait->session) || progress_equal(&wait->told, progress))
+                return;
+        wait->told = *progress;
+        buffer = session_frame_begin(wait->session, &start);
+        if (!buffer || envelope_write_notification(buffer, TEXT("progress")) < 0 ||
+            codec_encode(&schema_Progress, &message, false, buffer) < 0)
+                session_frame_drop(wait->session, start);
+        else
+                session_frame_end(wait->session, start, -1);
+}
+
+static void check_tick(Check *check, uint64_t now_ms)
+{
+        Progress progress = check_job_progress(&check->job);
+        Fault fault;
+
+        (void)fault_set(&fault, FAULT_TIMEOUT, "The kernel was not checked before the deadline. Try again with a later one.");
+        for (Wait *wait = check->waits, *next; wait; wait = next) {
+                next = wait->next;
+                if (wait->due_ms <= now_ms)
+                        wait_leave(wait, &fault);
+                else
+                        wait_tell(wait, &progress);
+        }
+}
+
+static void acquires_tick(uv_timer_t *timer)
+{
+        Acquires *acquires = timer->data;
+        uint64_t now_ms = loop_now_ms(&acquires->daemon->loop);
+
+        for (Check *check = acquires->checks, *next; check; check = next) {
+                next = check->next;
+                check_tick(check, now_ms);
+        }
+}
+
+/* --- the beginning --- */
+
+static Check *check_find(const Acquires *acquires, Text path, Text variant)
+{
+        Check *check = acquires->checks;
+
+        while (check && !(text_equal(text_of(check->path), path) && text_equal(text_of(check->variant), variant)))
+                check = check->next;
+        return check;
+}
+
+static int check_start(Acquires *acquires, Text path, Text variant, Check **ret_check)
+{
+        CLEANUP(check_freep) Check *check = alloc_zeroed(1, sizeof(*check));
+        int r;
+
+        if (!check)
+                return error_trace(-ENOMEM);
+        check->acquires = acquires;
+        check->path = alloc_text(path.data, path.size);
+        check->variant = alloc_text(variant.data, variant.size);
+        if (!check->path || !check->variant)
+                return error_trace(-ENOMEM);
+        r = check_job_init(&check->job, check->path, text_of(check->variant), geteuid(),
+                           receipts_find(&acquires->receipts, path, variant));
+        if (r < 0)
+                return error_trace(r);
+        check->job.job.done = check_done;
+        check_link(check);
+        worker_submit(acquires->daemon->worker, &check->job.job);
+        *ret_check = STEAL(check);
+        return 0;
+}
+
+static int wait_new(Acquires *acquires, const Request *request, const Resolution *resolution, Wait **ret_wait,
+                    Fault *fault)
+{
+        Wait *wait = alloc_zeroed(1, sizeof(*wait));
+        int r;
+
+        if (!wait)
+                return error_trace(-ENOMEM);
+        wait->session = request->session;
+        wait->id = request->id;
+        r = charge_set(&wait->charge, request->session->charge.account, ACCOUNT_ACQUIRES, 1);
+        if (r != 0)
+                (void)fault_set(fault, FAULT_LIMIT, "Too many acquires wait. Wait for some, or have quota.acquires raised.");
+        if (r == 0)
+                r = acquire_result_copy(resolution, acquires->daemon->mapping->generation, &wait->arena, &wait->result);
+        if (r == 0)
+                r = acquire_result_set_path(resolution, &wait->arena, &wait->result);
+        if (r != 0) {
+                wait_free(wait);
+                return r;
+        }
+        *ret_wait = wait;
+        return 0;
+}
+
+int acquire_begin(Acquires *acquires, const Request *request, const Resolution *resolution, uint64_t deadline_ms,
+                  Fault *fault)
+{
+        Text path = resolution->reference.path, variant = resolution->answer.variant;
+        Check *check;
+        Wait *wait;
+        int r;
+
+        if (request->session->n_in_flight >= LIMIT_IN_FLIGHT)
+                return fault_set(fault, FAULT_LIMIT, "A session has at most %d requests in flight. Wait for an answer.",
+                                 LIMIT_IN_FLIGHT);
+        r = wait_new(acquires, request, resolution, &wait, fault);
+        if (r != 0)
+                return r;
+        check = check_find(acquires, path, variant);
+        if (!check)
+                r = check_start(acquires, path, variant, &check);
+        if (r < 0) {
+                wait_free(wait);
+                return r;
+        }
+        wait->due_ms = loop_now_ms(&acquires->daemon->loop) + deadline_ms;
+        wait_link(wait, check);
+        if (acquires->n_waiting++ == 0)
+                (void)uv_timer_start(&acquires->timer, acquires_tick, LIMIT_PROGRESS_MS, LIMIT_PROGRESS_MS);
+        session_request_begins(request->session);
+        return 0;
+}
+
+/* --- all of them --- */
+
+int acquires_new(Daemon *daemon, Acquires **ret_acquires)
+{
+        Acquires *acquires = alloc_zeroed(1, sizeof(*acquires));
+
+        if (!acquires)
+                return error_trace(-ENOMEM);
+        acquires->daemon = daemon;
+        (void)uv_timer_init(&daemon->loop.uv, &acquires->timer);
+        acquires->timer.data = acquires;
+        *ret_acquires = acquires;
+        return 0;
+}
+
+static void acquires_closed(uv_handle_t *handle)
+{
+        Acquires *acquires = handle->data;
+
+        receipts_deinit(&acquires->receipts);
+        alloc_free(acquires);
+}
+
+void acquires_close(Acquires *acquires)
+{
+        if (!acquires)
+                return;
+        assert(acquires->n_waiting == 0);
+        uv_close((uv_handle_t *)&acquires->timer, acquires_closed);
+}

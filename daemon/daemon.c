@@ -1,0 +1,263 @@
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "daemon/acquire.h"
+#include "daemon/dispatch.h"
+#include "daemon/holdings.h"
+#include "daemon/lease.h"
+#include "daemon/config_limits.h"
+#include "daemon/log.h"
+#include "daemon/reload.h"
+#include "kernels/host_mapping.h"
+#include "proto/base/alloc.h"
+#include "proto/base/error.h"
+
+/* --- while it runs --- */
+
+static void daemon_fail(Daemon *daemon, const char *what, int r)
+{
+        LogFields fields = LOG_FIELDS_NULL;
+
+        fields.error = -r;
+        log_error(FAILURE, &fields, "%s: %s", what, strerror(-r));
+        daemon->failed = true;
+        loop_stop(&daemon->loop);
+}
+
+static void daemon_tell_status(const Daemon *daemon)
+{
+        const HostMapping *mapping = daemon->mapping;
+
+        service_status("serving %" PRIu32 " layers, generation %" PRIu64 "%s", mapping->index.header->n_layers,
+                       mapping->generation, mapping->n_faults ? "; the newest mapping files are faulty" : "");
+}
+
+/* MappingLoaderOwner.loaded: a new generation, between two frames. */
+static void daemon_adopt_mapping(void *data, HostMapping *mapping)
+{
+        Daemon *daemon = data;
+        bool first = !daemon->mapping;
+        int r;
+
+        host_mapping_unref(daemon->mapping);
+        daemon->mapping = mapping;
+        if (!first)
+                return;
+        r = front_accept(&daemon->front, &daemon->loop, daemon->accounts, daemon->sessions, &daemon->features);
+        if (r < 0) {
+                daemon_fail(daemon, "Cannot accept connections", r);
+                return;
+        }
+        log_notice(START, NULL, "kernelsd " KERNELSD_VERSION " serves %s at %s",
+                   daemon->config->system ? "the host" : "its user", front_describe(&daemon->front));
+        service_ready();
+}
+
+/* MappingLoaderOwner.finished. */
+static void daemon_mapping_finished(void *data)
+{
+        Daemon *daemon = data;
+
+        if (daemon->mapping)
+                daemon_tell_status(daemon);
+        if (daemon->reload)
+                reload_mapping_finished(daemon->reload);
+}
+
+/* A good new configuration: what can change while sessions run does. */
+static void daemon_adopt_config(void *data, Config *config)
+{
+        Daemon *daemon = data;
+        AccountLimits accounts;
+        SessionLimits sessions;
+
+        config_free(daemon->config);
+        daemon->config = config;
+        log_level_set(config->log_level);
+        config_limits(config, descriptors_raise_limit(), &accounts, &sessions);
+        accounts_set_limits(daemon->accounts, &accounts);
+        sessions_set_limits(daemon->sessions, &sessions);
+}
+
+/* SessionOwner.closed. */
+static void daemon_session_closed(void *data, Session *session)
+{
+        Daemon *daemon = data;
+
+        if (!session->holdings)
+                return;
+        acquire_forget_session(session);
+        daemon->n_views -= holdings_n_views(session->holdings);
+        daemon->n_leases -= session->holdings->n_leases;
+        session->holdings = holdings_free(session->holdings);
+}
+
+static void daemon_on_signal(uv_signal_t *handle, int number)
+{
+        Daemon *daemon = handle->data;
+
+        if (number == SIGHUP) {
+                reload_start(daemon->reload);
+                return;
+        }
+        service_stopping();
+        log_notice(START, NULL, "Stopping on signal %d", number);
+        loop_stop(&daemon->loop);
+}
+
+/* --- start --- */
+
+static int daemon_make_instance(Daemon *daemon)
+{
+        uint64_t random;
+
+        if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+                return error_trace(-errno);
+        (void)snprintf(daemon->instance, sizeof(daemon->instance), "%016" PRIx64, random);
+        return 0;
+}
+
+static int daemon_watch_signals(Daemon *daemon)
+{
+        static const int numbers[DAEMON_SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
+        int r;
+
+        (void)signal(SIGPIPE, SIG_IGN);
+        for (; daemon->n_signals < DAEMON_SIGNALS; daemon->n_signals++) {
+                uv_signal_t *handle = &daemon->signals[daemon->n_signals];
+
+                r = uv_signal_init(&daemon->loop.uv, handle);
+                if (r < 0)
+                        return error_trace(r);
+                handle->data = daemon;
+                (void)uv_signal_start(handle, daemon_on_signal, numbers[daemon->n_signals]);
+        }
+        return 0;
+}
+
+static int daemon_make_sessions(Daemon *daemon)
+{
+        const SessionOwner owner = { .data = daemon, .frame = dispatch_frame, .closed = daemon_session_closed };
+        AccountLimits account_limits;
+        SessionLimits session_limits;
+        int r;
+
+        config_limits(daemon->config, descriptors_raise_limit(), &account_limits, &session_limits);
+        daemon->queries = alloc_bytes(LIMIT_QUERIES * sizeof(*daemon->queries));
+        if (!daemon->queries)
+                return error_trace(-ENOMEM);
+        r = accounts_new(&account_limits, &daemon->accounts);
+        if (r == 0)
+                r = sessions_new(&daemon->loop, daemon->accounts, &session_limits, owner, &daemon->sessions);
+        if (r == 0)
+                r = lease_locks_new(&daemon->loop, &daemon->locks);
+        return r == 0 ? acquires_new(daemon, &daemon->acquires) : r;
+}
+
+static int daemon_make_workers(Daemon *daemon, char *const *arguments)
+{
+        const MappingLoaderOwner owner = {
+                .data = daemon, .loaded = daemon_adopt_mapping, .finished = daemon_mapping_finished,
+        };
+        uv_loop_t *loop = &daemon->loop.uv;
+        int r;
+
+        r = worker_new(loop, &daemon->worker);
+        if (r == 0)
+                r = mapping_loader_new(loop, daemon->worker, &daemon->config->places, owner, &daemon->loader);
+        if (r == 0)
+                r = reload_new(daemon->worker, daemon->loader, arguments, daemon->config, daemon_adopt_config, daemon,
+                               &daemon->reload);
+        return r == 0 ? watchdog_new(loop, daemon->worker, &daemon->watchdog) : r;
+}
+
+static int daemon_start(Daemon *daemon, char *const *arguments, Fault *fault)
+{
+        int r;
+
+        kernel_features_try(&daemon->features, secure_getenv("KERNELSD_TEST_WITHOUT"));
+        daemon->started_ms = loop_now_ms(&daemon->loop);
+        r = front_open(&daemon->front, daemon->config, fault);
+        if (r == 0)
+                r = daemon_make_instance(daemon);
+        if (r == 0)
+                r = daemon_make_sessions(daemon);
+        if (r == 0)
+                r = daemon_make_workers(daemon, arguments);
+        if (r == 0)
+                r = daemon_watch_signals(daemon);
+        if (r == 0)
+                mapping_loader_load(daemon->loader);
+        return r;
+}
+
+/* --- stop: those who use others go first --- */
+
+static void daemon_stop(Daemon *daemon)
+{
+        front_close(&daemon->front);
+        sessions_close(daemon->sessions);
+        acquires_close(daemon->acquires);
+        reload_close(daemon->reload);
+        daemon->reload = NULL;
+        if (daemon->loader)
+                mapping_loader_close(daemon->loader);
+        if (daemon->watchdog)
+                watchdog_close(daemon->watchdog);
+        if (daemon->worker)
+                worker_close(daemon->worker);
+        lease_locks_close(daemon->locks);
+        for (size_t i = 0; i < daemon->n_signals; i++)
+                uv_close((uv_handle_t *)&daemon->signals[i], NULL);
+}
+
+static void daemon_free_values(Daemon *daemon)
+{
+        accounts_free(daemon->accounts);
+        host_mapping_unref(daemon->mapping);
+        alloc_free(daemon->queries);
+        arena_deinit(&daemon->arena);
+        front_deinit(&daemon->front);
+        config_free(daemon->config);
+}
+
+static void daemon_serve(Daemon *daemon, char *const *arguments)
+{
+        Fault fault = FAULT_NULL;
+        int r;
+
+        r = daemon_start(daemon, arguments, &fault);
+        if (r == 0) {
+                loop_run(&daemon->loop);
+        } else {
+                daemon->failed = true;
+                log_error(START, NULL, "kernelsd does not start: %s", r > 0 ? fault.message : strerror(-r));
+        }
+        daemon_stop(daemon);
+        loop_deinit(&daemon->loop);
+}
+
+int daemon_run(Config *config, char *const *arguments)
+{
+        static Daemon daemon; /* large, one a process, and loop handles must not move */
+        int r;
+
+        daemon = (Daemon){ .config = config };
+        front_prepare(&daemon.front);
+        log_open(config->log_level);
+        r = loop_init(&daemon.loop);
+        if (r == 0)
+                daemon_serve(&daemon, arguments);
+        else
+                daemon.failed = true;
+        daemon_free_values(&daemon);
+        log_close();
+        return daemon.failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,200 @@
+#include "daemon/dispatch.h"
+
+#include <assert.h>
+#include <unistd.h>
+
+#include "daemon/acquire.h"
+#include "daemon/daemon.h"
+#include "daemon/handlers.h"
+#include "proto/base/error.h"
+#include "proto/codec.h"
+#include "proto/payload.h"
+
+static const RequestHandler handlers[] = {
+        [METHOD_HELLO] = handle_hello,
+        [METHOD_ENVIRONMENT_SET] = handle_environment_set,
+        [METHOD_VIEW_CREATE] = handle_view_create,
+        [METHOD_VIEW_EXTEND] = handle_view_extend,
+        [METHOD_VIEW_DROP] = handle_view_drop,
+        [METHOD_RESOLVE] = handle_resolve,
+        [METHOD_EXPLAIN] = handle_explain,
+        [METHOD_ACQUIRE] = handle_acquire,
+        [METHOD_RELEASE] = handle_release,
+        [METHOD_CANCEL] = handle_cancel,
+        [METHOD_STATUS] = handle_status,
+        [METHOD_CLIENTS] = handle_clients,
+        [METHOD_MAPPING_LIST] = handle_mapping_list,
+};
+_Static_assert(ARRAY_SIZE(handlers) == _METHOD_MAX, "every method has a handler");
+
+/* --- answers --- */
+
+int answer_fault(Session *session, uint32_t id, const Fault *fault)
+{
+        Buffer *buffer;
+        size_t start;
+        int r;
+
+        buffer = session_frame_begin(session, &start);
+        r = buffer ? envelope_write_error(buffer, id, fault) : -ENOMEM;
+        if (r < 0) {
+                session_frame_drop(session, start);
+                session_close(session);
+                return error_trace(r);
+        }
+        session_frame_end(session, start, -1);
+        return 0;
+}
+
+/* Replaces an answer that is over the limit. */
+static int answer_too_large(Session *session, uint32_t id, size_t start, size_t size)
+{
+        Fault fault;
+        int r;
+
+        session_frame_drop(session, start);
+        (void)fault_set(&fault, FAULT_TOO_LARGE, "The answer would have %zu bytes, over the limit of %u. Ask for less.",
+                        size, LIMIT_MESSAGE_OUT);
+        r = answer_fault(session, id, &fault);
+        return r < 0 ? r : 1;
+}
+
+int answer_result(Session *session, uint32_t id, MethodNumber method, const void *result, int fd)
+{
+        CLEANUP_FD int owned = fd;
+        Buffer *buffer;
+        size_t start, size;
+        int r;
+
+        buffer = session_frame_begin(session, &start);
+        r = buffer ? envelope_write_answer(buffer, id) : -ENOMEM;
+        if (r == 0)
+                r = codec_encode(method_table[method].result, result, false, buffer);
+        if (r < 0) {
+                session_frame_drop(session, start);
+                session_close(session);
+                return error_trace(r);
+        }
+        size = session_frame_size(session, start);
+        if (size > LIMIT_MESSAGE_OUT)
+                return answer_too_large(session, id, start, size);
+        session_frame_end(session, start, STEAL_FD(owned));
+        return 0;
+}
+
+/* --- requests --- */
+
+/* What stands before a method, from the outside in. */
+static int request_admit(const Session *session, MethodNumber method, Text name, Fault *fault)
+{
+        if (method == _METHOD_MAX)
+                return fault_set(fault, FAULT_UNKNOWN_METHOD, "No method is called %.*s. Is the daemon older than the client?",
+                                 (int)(name.size < 64 ? name.size : 64), name.data);
+        if (!session->holdings && method != METHOD_HELLO)
+                return fault_set(fault, FAULT_PROTOCOL, "The first request must be hello.");
+        if (session->holdings && method == METHOD_HELLO)
+                return fault_set(fault, FAULT_PROTOCOL, "This session has said hello already.");
+        if (method_table[method].needs == METHOD_ADMIN && !session->admin)
+                return fault_set(fault, FAULT_DENIED,
+                                 "This socket does not offer %s to anybody. Ask on the administrators' socket.",
+                                 method_table[method].name);
+        return 0;
+}
+
+static int request_run(Request *request)
+{
+        const Method *method = &method_table[request->method];
+        void *params, *result;
+        int r;
+
+        params = arena_zeroed(request->arena, 1, method->params->size ? method->params->size : 1);
+        result = arena_zeroed(request->arena, 1, method->result->size ? method->result->size : 1);
+        if (!params || !result)
+                return error_trace(-ENOMEM);
+        if (!request->body.data)
+                return fault_set(&request->fault, FAULT_BAD_REQUEST, "The params of %s must be a map.", method->name);
+        r = codec_decode(method->params, (const uint8_t *)request->body.data, request->body.size, request->arena, params,
+                         &request->fault);
+        if (r != 0)
+                return r;
+        request->params = params;
+        request->result = result;
+        return handlers[request->method](request);
+}
+
+/* Runs a request that nothing quicker has answered. */
+static int dispatch_request(Daemon *daemon, Session *session, MethodNumber method, const Envelope *envelope)
+{
+        Request request = {
+                .daemon = daemon,
+                .session = session,
+                .holdings = session->holdings,
+                .method = method,
+                .id = envelope->id,
+                .body = envelope->body,
+                .arena = &daemon->arena,
+        };
+        int r;
+
+        r = request_admit(session, method, envelope->method, &request.fault);
+        if (r == 0)
+                r = request_run(&request);
+        if (r == REQUEST_DONE)
+                r = answer_result(session, request.id, method, request.result, -1);
+        else if (r == REQUEST_FAULT)
+                r = answer_fault(session, request.id, &request.fault);
+        arena_reset(&daemon->arena);
+        return r == REQUEST_LATER ? 0 : r;
+}
+
+/* Out of memory is ours, but one asker's request is not worth the daemon. */
+static FrameVerdict dispatch_failed(Session *session, uint32_t id)
+{
+        Fault fault;
+
+        (void)fault_set(&fault, FAULT_INTERNAL, "The daemon could not handle the request; its log says why.");
+        return answer_fault(session, id, &fault) < 0 ? FRAME_FAILED : FRAME_HANDLED;
+}
+
+static FrameVerdict dispatch_malformed(Session *session, uint32_t id)
+{
+        Fault fault;
+
+        (void)fault_set(&fault, FAULT_BAD_REQUEST, "A request is [0, id, method, params].");
+        return answer_fault(session, id, &fault) < 0 ? FRAME_FAILED : FRAME_HANDLED;
+}
+
+FrameVerdict dispatch_frame(void *data, Session *session, Text payload, const char **ret_reason)
+{
+        Daemon *daemon = data;
+        const uint8_t *bytes = (const uint8_t *)payload.data;
+        PayloadAnswer checked;
+        Envelope envelope;
+        MethodNumber method;
+        bool id_known = false;
+        int r;
+
+        checked = payload_check(bytes, payload.size);
+        if (checked != PAYLOAD_OK) {
+                *ret_reason = payload_explain(checked);
+                return FRAME_FAULT;
+        }
+        r = envelope_parse(bytes, payload.size, &envelope, &id_known);
+        if ((r != 0 && !id_known) || envelope.type != 0) {
+                *ret_reason = "a message that is no request";
+                return FRAME_FAULT;
+        }
+        if (session->n_in_flight && acquire_is_in_flight(session, envelope.id)) {
+                *ret_reason = "a request with the number of one in flight";
+                return FRAME_FAULT;
+        }
+        if (r != 0)
+                return dispatch_malformed(session, envelope.id);
+        method = method_find(envelope.method);
+        r = 1;
+        if (method == METHOD_RESOLVE && session->holdings)
+                r = handle_resolve_quickly(daemon, session, envelope.id, envelope.body);
+        if (r == 1)
+                r = dispatch_request(daemon, session, method, &envelope);
+        return r < 0 && !session->closing ? dispatch_failed(session, envelope.id) : FRAME_HANDLED;
+}

@@ -1,0 +1,145 @@
+#include "daemon/holdings.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "proto/base/alloc.h"
+#include "proto/base/error.h"
+
+int holdings_set_environment(Holdings *holdings, const MsgEnvironment *message, bool native, Fault *fault)
+{
+        CLEANUP_ALLOC Environment *environment = alloc_zeroed(1, sizeof(*environment));
+        int r;
+
+        if (!environment)
+                return error_trace(-ENOMEM);
+        r = environment_init(environment, message, native, fault);
+        if (r != 0)
+                return r;
+        alloc_free(holdings->environment);
+        holdings->environment = STEAL(environment);
+        choice_memo_forget(&holdings->memo);
+        return 0;
+}
+
+int holdings_new(const MsgHello *hello, Holdings **ret_holdings, Fault *fault)
+{
+        CLEANUP(holdings_freep) Holdings *holdings = alloc_zeroed(1, sizeof(*holdings));
+        HeldView *held;
+        int r;
+
+        if (!holdings)
+                return error_trace(-ENOMEM);
+        assert(hello->client.size <= LIMIT_WORD);
+        memcpy(holdings->client, hello->client.data, hello->client.size);
+        r = holdings_set_environment(holdings, hello->environment, hello->native, fault);
+        if (r == 0)
+                r = holdings_add_view(holdings, 1, NULL, &held);
+        if (r != 0)
+                return r;
+        *ret_holdings = STEAL(holdings);
+        return 0;
+}
+
+static void held_view_deinit(HeldView *held)
+{
+        if (held->view)
+                view_free(held->view);
+        charge_clear(&held->entries);
+        charge_clear(&held->bytes);
+}
+
+Holdings *holdings_free(Holdings *holdings)
+{
+        if (!holdings)
+                return NULL;
+        while (holdings->leases) {
+                Lease *lease = holdings->leases;
+
+                holdings->leases = lease->next;
+                lease_free(lease);
+        }
+        charge_clear(&holdings->charge);
+        for (size_t i = 0; i < holdings->n_views; i++)
+                held_view_deinit(&holdings->views[i]);
+        alloc_free(holdings->views);
+        choice_memo_forget(&holdings->memo);
+        alloc_free(holdings->environment);
+        alloc_free(holdings);
+        return NULL;
+}
+
+HeldView *holdings_view(const Holdings *holdings, int64_t number)
+{
+        for (size_t i = 0; i < holdings->n_views; i++)
+                if (holdings->views[i].number == number)
+                        return &holdings->views[i];
+        return NULL;
+}
+
+int holdings_add_view(Holdings *holdings, uint32_t number, View *view, HeldView **ret_held)
+{
+        HeldView *views;
+
+        assert(!holdings_view(holdings, number));
+        views = alloc_resize(holdings->views, holdings->n_views + 1, sizeof(*views));
+        if (!views)
+                return error_trace(-ENOMEM);
+        holdings->views = views;
+        views[holdings->n_views] = (HeldView){ .number = number, .view = view };
+        *ret_held = &views[holdings->n_views++];
+        return 0;
+}
+
+void holdings_drop_view(Holdings *holdings, HeldView *held)
+{
+        size_t i = (size_t)(held - holdings->views);
+
+        held_view_deinit(held);
+        memmove(held, held + 1, (holdings->n_views - i - 1) * sizeof(*held));
+        holdings->n_views--;
+}
+
+size_t holdings_n_entries(const Holdings *holdings)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < holdings->n_views; i++)
+                n += holdings->views[i].entries.n;
+        return n;
+}
+
+size_t holdings_n_views(const Holdings *holdings)
+{
+        return holdings->n_views - !!holdings_view(holdings, 1);
+}
+
+int holdings_charge_leases(Holdings *holdings, Account *account, size_t n)
+{
+        return charge_set(&holdings->charge, account, ACCOUNT_LEASES, n);
+}
+
+void holdings_add_lease(Holdings *holdings, Lease *lease)
+{
+        lease->number = ++holdings->last_lease;
+        lease->next = holdings->leases;
+        holdings->leases = lease;
+        holdings->n_leases++;
+}
+
+bool holdings_release(Holdings *holdings, int64_t number)
+{
+        Lease **link = &holdings->leases, *lease;
+
+        while (*link && (*link)->number != number)
+                link = &(*link)->next;
+        lease = *link;
+        if (!lease)
+                return false;
+        *link = lease->next;
+        lease_release(lease);
+        holdings->n_leases--;
+        (void)holdings_charge_leases(holdings, holdings->charge.account, holdings->n_leases);
+        return true;
+}

@@ -1,0 +1,183 @@
+#include "daemon/lease.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "proto/base/alloc.h"
+#include "proto/base/error.h"
+
+/* Design: every second. */
+#define RETRY_MS 1000
+
+struct LeaseCopy {
+        LeaseLocks *locks;
+        LeaseCopy *next;
+        LeaseCopy *previous;
+        Lease *lease; /* NULL: its session ended */
+        Charge charge;
+        int fd;
+};
+
+struct LeaseLocks {
+        uv_timer_t timer;
+        LeaseCopy *copies;
+        size_t n_copies;
+};
+
+/* --- the facts --- */
+
+static Text put_text(char **place, Text text)
+{
+        Text copy = { *place, text.size };
+
+        if (!text.data)
+                return TEXT_NULL;
+        memcpy(*place, text.data, text.size);
+        *place += text.size;
+        return copy;
+}
+
+int lease_new(Text layer, Text kernel, Text commit, Text variant, Lease **ret_lease)
+{
+        Lease *lease = alloc_bytes(sizeof(*lease) + layer.size + kernel.size + commit.size + variant.size);
+        char *place;
+
+        if (!lease)
+                return error_trace(-ENOMEM);
+        place = (char *)(lease + 1);
+        *lease = (Lease){ 0 };
+        lease->layer = put_text(&place, layer);
+        lease->kernel = put_text(&place, kernel);
+        lease->commit = put_text(&place, commit);
+        lease->variant = put_text(&place, variant);
+        *ret_lease = lease;
+        return 0;
+}
+
+static void copy_free(LeaseCopy *copy)
+{
+        LeaseLocks *locks = copy->locks;
+
+        *(copy->previous ? &copy->previous->next : &locks->copies) = copy->next;
+        if (copy->next)
+                copy->next->previous = copy->previous;
+        if (copy->lease)
+                copy->lease->copy = NULL;
+        if (--locks->n_copies == 0)
+                (void)uv_timer_stop(&locks->timer);
+        charge_clear(&copy->charge);
+        (void)close(copy->fd);
+        alloc_free(copy);
+}
+
+void lease_release(Lease *lease)
+{
+        if (lease->copy)
+                copy_free(lease->copy);
+        lease_free(lease);
+}
+
+Lease *lease_free(Lease *lease)
+{
+        if (!lease)
+                return NULL;
+        if (lease->copy)
+                lease->copy->lease = NULL;
+        alloc_free(lease);
+        return NULL;
+}
+
+/* --- the locks --- */
+
+static void lease_locks_retry(uv_timer_t *timer)
+{
+        LeaseLocks *locks = timer->data;
+
+        for (LeaseCopy *copy = locks->copies, *next; copy; copy = next) {
+                next = copy->next;
+                if (flock(copy->fd, LOCK_SH | LOCK_NB) == 0)
+                        copy_free(copy);
+        }
+}
+
+int lease_locks_new(Loop *loop, LeaseLocks **ret_locks)
+{
+        LeaseLocks *locks = alloc_zeroed(1, sizeof(*locks));
+
+        if (!locks)
+                return error_trace(-ENOMEM);
+        (void)uv_timer_init(&loop->uv, &locks->timer);
+        locks->timer.data = locks;
+        *ret_locks = locks;
+        return 0;
+}
+
+static void lease_locks_closed(uv_handle_t *handle)
+{
+        alloc_free(handle->data);
+}
+
+void lease_locks_close(LeaseLocks *locks)
+{
+        if (!locks)
+                return;
+        while (locks->copies)
+                copy_free(locks->copies);
+        uv_close((uv_handle_t *)&locks->timer, lease_locks_closed);
+}
+
+size_t lease_locks_n_waiting(const LeaseLocks *locks)
+{
+        return locks->n_copies;
+}
+
+/* Keeps a copy of what is handed out without its lock. */
+static int lease_keep_copy(LeaseLocks *locks, Lease *lease, Account *account, int fd, Fault *fault)
+{
+        CLEANUP_FD int copy_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        LeaseCopy *copy;
+
+        if (copy_fd < 0)
+                return fault_set(fault, FAULT_BUSY, "The daemon is out of descriptors. Try again later.");
+        copy = alloc_zeroed(1, sizeof(*copy));
+        if (!copy)
+                return error_trace(-ENOMEM);
+        if (charge_set(&copy->charge, account, ACCOUNT_LEASES, 1) != 0) {
+                alloc_free(copy);
+                return fault_set(fault, FAULT_LIMIT, "Too many leases. Release some, or have quota.leases raised.");
+        }
+        copy->locks = locks;
+        copy->fd = STEAL_FD(copy_fd);
+        copy->lease = lease;
+        copy->next = locks->copies;
+        if (copy->next)
+                copy->next->previous = copy;
+        locks->copies = copy;
+        lease->copy = copy;
+        if (locks->n_copies++ == 0)
+                (void)uv_timer_start(&locks->timer, lease_locks_retry, RETRY_MS, RETRY_MS);
+        log_notice(LEASE, NULL, "Another process holds the exclusive lock of %.*s/build/%.*s: leased without a lock, trying again every second",
+                   TEXT_PRINT(lease->kernel), TEXT_PRINT(lease->variant));
+        return 0;
+}
+
+int lease_lock(LeaseLocks *locks, Lease *lease, Account *account, int folder_fd, int *ret_fd, Fault *fault)
+{
+        CLEANUP_FD int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int r;
+
+        if (fd < 0)
+                return fault_set(fault, FAULT_BUSY, "The variant folder cannot be opened: %s. Try again later.",
+                                 strerror(errno));
+        if (flock(fd, LOCK_SH | LOCK_NB) < 0) {
+                r = lease_keep_copy(locks, lease, account, fd, fault);
+                if (r != 0)
+                        return r;
+        }
+        *ret_fd = STEAL_FD(fd);
+        return 0;
+}

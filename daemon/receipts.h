@@ -1,0 +1,23 @@
+/* What earlier checks of variant folders found, so that an unchanged folder is
+ * not hashed again. Of the folders asked for lately; the oldest goes. */
+#pragma once
+
+#include "kernels/kernel_check.h"
+#include "proto/base/text.h"
+
+/* Guess: a host uses some dozens of kernels. */
+#define RECEIPTS_MAX 1024
+
+typedef struct ReceiptRecord ReceiptRecord;
+
+typedef struct Receipts {
+        ReceiptRecord *first; /* the latest */
+        size_t n;
+} Receipts;
+
+/* NULL: none. Good until the next call. */
+const KernelReceipt *receipts_find(Receipts *receipts, Text path, Text variant);
+
+/* Without memory it is not kept, and the folder is hashed again. */
+void receipts_put(Receipts *receipts, Text path, Text variant, KernelReceipt receipt);
+void receipts_deinit(Receipts *receipts);

@@ -161,9 +161,7 @@ int kd_connect(const kd_options *options, kd_client **ret_client, kd_error *erro
         r = client_lock(client, error);
         if (!r) {
                 deadline = client_deadline(client, client->timeout_ms);
-                r = session_begin(client, client->timeout_ms, error);
-                if (!r)
-                        r = client_ensure(client, deadline, error);
+                r = client_ensure(client, client->timeout_ms, deadline, error);
                 client_unlock(client);
         }
         if (r) {

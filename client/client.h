@@ -81,8 +81,9 @@ int client_wait(kd_client *client, int64_t deadline_ms);
 /* Calls kd_done of what kd_start started and is over, with the lock open. */
 void client_dispatch(kd_client *client);
 
-/* Waits until there is a session, connecting if need be. 0 or as kd_connect. */
-int client_ensure(kd_client *client, int64_t deadline_ms, kd_error *error);
+/* Waits until there is a session, connecting if need be (wait_ms as for
+ * session_begin). 0 or as kd_connect. */
+int client_ensure(kd_client *client, int wait_ms, int64_t deadline_ms, kd_error *error);
 
 /* Waits for a started call. 0: the answer is in the call; else as the public
  * functions. The call stays the caller's, and is out of all lists, save when it

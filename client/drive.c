@@ -180,7 +180,7 @@ void client_dispatch(kd_client *client)
         }
 }
 
-int client_ensure(kd_client *client, int64_t deadline_ms, kd_error *error)
+int client_ensure(kd_client *client, int wait_ms, int64_t deadline_ms, kd_error *error)
 {
         bool begun = false;
         int r;
@@ -192,7 +192,7 @@ int client_ensure(kd_client *client, int64_t deadline_ms, kd_error *error)
                 if (begun && client->greeting == GREETING_FAILED)
                         return failure_copy(error, &client->greeting_error);
                 if (client->connection.fd < 0) {
-                        r = session_begin(client, 0, error);
+                        r = session_begin(client, wait_ms, error);
                         if (r)
                                 return r;
                         begun = true;

@@ -282,7 +282,7 @@ static int create_try(Change *change, int64_t parent, uint32_t *ret_view, kd_err
         OptionalInteger ground;
         int r;
 
-        r = client_ensure(change->client, change->deadline, error);
+        r = client_ensure(change->client, 0, change->deadline, error);
         if (r)
                 return r;
         change->epoch = change->client->epoch;
@@ -362,7 +362,7 @@ static int extend_try(Change *change, uint32_t number, bool inherit, kd_error *e
         uint32_t remote;
         int r;
 
-        r = client_ensure(client, change->deadline, error);
+        r = client_ensure(client, 0, change->deadline, error);
         if (!r)
                 r = view_remote(client, number, &remote, error);
         if (r)

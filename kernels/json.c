@@ -3,31 +3,44 @@
 #include <errno.h>
 #include <jansson.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "proto/base/alloc.h"
+#include "proto/base/arena.h"
 #include "proto/base/error.h"
 
 struct JsonDocument {
+        Arena arena; /* all of jansson's memory for it */
         json_t *root;
 };
 
-/* jansson tells a lack of memory only on some of its ways out. */
-static _Thread_local bool memory_failed;
+/* jansson does not look whether its buffers grew (lex_save, 2.14) and goes
+ * astray when they did not. So its memory comes from the document's arena, and
+ * where that has no more, the call is left as a whole: jansson holds nothing
+ * but this memory. */
+static _Thread_local struct {
+        Arena *arena;
+        jmp_buf leave;
+} loading;
 
 static void *json_allocate(size_t size)
 {
-        void *block = alloc_bytes(size);
+        void *block = arena_bytes(loading.arena, size);
 
         if (!block)
-                memory_failed = true;
+                longjmp(loading.leave, 1);
         return block;
+}
+
+static void json_release(void *block)
+{
 }
 
 static void json_set_allocator(void)
 {
-        json_set_alloc_funcs(json_allocate, alloc_free);
+        json_set_alloc_funcs(json_allocate, json_release);
 }
 
 /* --- the text before it is parsed --- */
@@ -219,25 +232,36 @@ static void blank_open_objects(char *data, size_t size, const char *const *way)
 
 /* --- parsing --- */
 
-static int load(Text text, size_t flags, json_t **ret_root, JsonError *error)
+/* NULL: no JSON, or no memory, which *ret_memory tells. */
+static json_t *load_guarded(Arena *arena, Text text, size_t flags, json_error_t *error, bool *ret_memory)
+{
+        loading.arena = arena;
+        *ret_memory = true;
+        if (setjmp(loading.leave)) {
+                *ret_memory = false;
+                return NULL;
+        }
+        return json_loadb(text.data, text.size, flags | JSON_DECODE_ANY, error);
+}
+
+static int load(Arena *arena, Text text, size_t flags, json_t **ret_root, JsonError *error)
 {
         json_error_t jansson_error = { .position = 0 };
-        json_t *root;
+        bool memory;
+        json_t *root = load_guarded(arena, text, flags, &jansson_error, &memory);
 
-        memory_failed = false;
-        root = json_loadb(text.data, text.size, flags | JSON_DECODE_ANY, &jansson_error);
+        if (!memory)
+                return -ENOMEM;
         if (root) {
                 *ret_root = root;
                 return 0;
         }
-        if (memory_failed)
-                return -ENOMEM;
         error_at(error, text, error_offset(text, &jansson_error), error_message(&jansson_error));
         return json_error_code(&jansson_error) == json_error_duplicate_key ? 2 : 1;
 }
 
 /* A duplicate key was found: is each one inside an open object? */
-static int load_open(Text text, const char *const *way, json_t **ret_root, JsonError *error)
+static int load_open(Arena *arena, Text text, const char *const *way, json_t **ret_root, JsonError *error)
 {
         CLEANUP_ALLOC char *closed = alloc_text(text.data, text.size);
         json_t *root = NULL;
@@ -246,14 +270,12 @@ static int load_open(Text text, const char *const *way, json_t **ret_root, JsonE
         if (!closed)
                 return -ENOMEM;
         blank_open_objects(closed, text.size, way);
-        r = load((Text){ closed, text.size }, JSON_REJECT_DUPLICATES, &root, error);
-        if (r)
-                return r;
-        json_decref(root);
-        return load(text, 0, ret_root, error);
+        r = load(arena, (Text){ closed, text.size }, JSON_REJECT_DUPLICATES, &root, error);
+        return r ? r : load(arena, text, 0, ret_root, error);
 }
 
-static int parse(Text text, unsigned flags, const char *const *open, json_t **ret_root, JsonError *error)
+static int parse(Arena *arena, Text text, unsigned flags, const char *const *open, json_t **ret_root,
+                 JsonError *error)
 {
         const char *nul = text.size ? memchr(text.data, 0, text.size) : NULL;
         int r;
@@ -262,9 +284,9 @@ static int parse(Text text, unsigned flags, const char *const *open, json_t **re
                 error_at(error, text, (size_t)(nul - text.data), "the file contains a NUL byte");
                 return 1;
         }
-        r = load(text, flags & JSON_DUPLICATES ? 0 : JSON_REJECT_DUPLICATES, ret_root, error);
+        r = load(arena, text, flags & JSON_DUPLICATES ? 0 : JSON_REJECT_DUPLICATES, ret_root, error);
         if (r == 2 && open)
-                r = load_open(text, open, ret_root, error);
+                r = load_open(arena, text, open, ret_root, error);
         return r > 0 ? 1 : r;
 }
 
@@ -289,7 +311,7 @@ int json_document_new(Text bytes, unsigned flags, const char *const *open, JsonD
         }
         if (!bytes.data)
                 bytes = TEXT("");
-        r = parse(bytes, flags, open, &document->root, ret_error);
+        r = parse(&document->arena, bytes, flags, open, &document->root, ret_error);
         if (r)
                 return error_trace(r);
         *ret_document = STEAL(document);
@@ -299,7 +321,7 @@ int json_document_new(Text bytes, unsigned flags, const char *const *open, JsonD
 JsonDocument *json_document_free(JsonDocument *document)
 {
         if (document) {
-                json_decref(document->root);
+                arena_deinit(&document->arena);
                 alloc_free(document);
         }
         return NULL;

@@ -129,11 +129,13 @@ int handle_resolve(Request *request)
 int handle_explain(Request *request)
 {
         const MsgExplain *question = request->params;
+        struct timespec now; /* on the clock that the mapping's files were read by */
         Asker asker;
         int r;
 
         r = request_asker(request->daemon, request->holdings, question->view, &asker, &request->fault);
         if (r != 0)
                 return r;
-        return explain(&asker, question->query, (int64_t)time(NULL), request->arena, request->result);
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return explain(&asker, question->query, now.tv_sec, request->arena, request->result);
 }

@@ -36,7 +36,7 @@ HOMES = {
 
 # Headers of libc and of Linux. A header in neither table is a new dependency.
 LIBC = set("""
-    assert ctype dirent dlfcn errno fcntl fnmatch getopt grp inttypes limits link locale math poll pthread pwd regex
+    assert ctype dirent dlfcn errno fcntl fnmatch getopt grp inttypes libgen limits link locale math poll pthread pwd regex
     sched setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdio_ext stdlib string strings syslog
     termios threads time uchar unistd cpuid immintrin endian byteswap sysexits malloc ftw glob spawn float
 """.split())

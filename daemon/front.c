@@ -22,12 +22,13 @@ void front_prepare(Front *front)
 
 /* --- making the sockets --- */
 
-/* The user's folder is made; any other is the administrator's affair. */
+/* The user's folder is made, where the default socket lies in it; any other is
+ * the administrator's affair, and then places have none. */
 static int front_make_folder(const Config *config, Fault *fault)
 {
         int r;
 
-        if (config->socket || !config->places.runtime)
+        if (!config->places.runtime)
                 return 0;
         r = places_make_runtime(config->places.runtime, geteuid());
         if (r == 0)

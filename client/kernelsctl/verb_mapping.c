@@ -68,7 +68,7 @@ int verb_mapping_list(const Arguments *arguments)
 }
 
 /* kernelsd checks its own files: the program that lies beside this one, so that
- * a build folder checks by its own rules, else the one on the path. */
+ * the two are of one version; else the one on the path. */
 static void exec_daemon(char **argv)
 {
         char path[4096];
@@ -81,8 +81,8 @@ static void exec_daemon(char **argv)
                 (void)snprintf(slash + 1, sizeof(path) - (size_t)(slash + 1 - path), "kernelsd");
                 (void)execv(path, argv);
         }
-        (void)execv(KERNELSD_PROGRAM, argv);
         (void)execvp("kernelsd", argv);
+        (void)execv(KERNELSD_PROGRAM, argv);
 }
 
 int verb_mapping_check(const Arguments *arguments)

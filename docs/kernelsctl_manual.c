@@ -1,4 +1,4 @@
-/* Prints what docs/kernelsctl.1 has from the table of verbs and options. */
+/* Prints the sections of kernelsctl(1) that the table of verbs and options makes. */
 #include "client/kernelsctl/command.h"
 
 int main(void)

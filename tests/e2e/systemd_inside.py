@@ -114,6 +114,19 @@ def mapping(*layers, **reference):
     return json.dumps({"kernelsd": 1, "mapping": {layer: [entry] for layer in layers}})
 
 
+def stay_connected_as(uid, writer):
+    """In a child: says through the pipe that it is connected, and stays so. Never returns."""
+    try:
+        os.setgid(uid)
+        os.setuid(uid)
+        peer = Peer()
+        os.write(writer, b"x")
+        while True:
+            peer.receive(1)
+    finally:
+        os._exit(1)
+
+
 def test_verify():
     """systemd-analyze verify has nothing to say."""
     said = run("systemd-analyze", "verify", "--man=no", "kernelsd.service", "kernelsd.socket", "kernelsd-admin.socket")
@@ -156,13 +169,10 @@ def test_peer_uids():
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.setgid(65534)
-        os.setuid(65534)
-        with Peer() as peer:
-            os.write(writer, b"x")
-            peer.receive(1)  # until the end
+        stay_connected_as(65534, writer)
+    os.close(writer)
     try:
-        os.read(reader, 1)
+        expect(os.read(reader, 1) == b"x", "the other uid cannot connect")
         with Peer(ADMIN) as admin:
             clients = admin.call("clients", {})["clients"]
         expect([c["uid"] for c in clients if c["pid"] == pid] == [65534], f"{clients}")
@@ -170,7 +180,6 @@ def test_peer_uids():
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         os.close(reader)
-        os.close(writer)
 
 
 def test_mapping_watched():
@@ -220,15 +229,18 @@ def test_journal():
 
 
 def test_homes():
-    """Repositories may lie in /opt, /srv, /home and /root's neighbours."""
-    for parent in ("/opt", "/srv", "/home"):
+    """Repositories may lie in /opt, /srv and /home; one that is not there is told."""
+    for number, parent in enumerate(("/opt", "/srv", "/home", "/nowhere")):
         path = pathlib.Path(parent) / "kernelsd-test-repository"
-        (path / "build" / "torch-cpu").mkdir(parents=True)
-        write(MAPPING, mapping("A", path=str(path)))
-        generation = status()["generation"]
-        wait_for("a new mapping", lambda g=generation: status()["generation"] > g or status()["layers"] == 1)
+        if parent != "/nowhere":
+            (path / "build" / "torch-cpu").mkdir(parents=True)
+        write(MAPPING, mapping(*(f"L{i}" for i in range(number + 2)), path=str(path)))
+        wait_for("the new mapping", lambda n=number: status()["layers"] == n + 2)
         said = run("journalctl", "-u", "kernelsd.service", "-o", "cat")
-        expect(f"Repository {path} cannot be used" not in said, said[-500:])
+        told = f"Repository {path} cannot be used" in said
+        expect(told == (parent == "/nowhere"), said[-500:])
+    write(MAPPING, mapping("A"))
+    wait_for("one layer", lambda: status()["layers"] == 1)
 
 
 def test_restart():
@@ -318,7 +330,7 @@ def main():
         else:
             print(f"ok   {test.__name__} ({time.monotonic() - begin:.1f} s)", flush=True)
     if n_failed:
-        print(run("journalctl", "-u", "kernelsd.service", "-o", "short-precise", "-n", "60"))
+        print(run("journalctl", "-u", "kernelsd.service", "-o", "short-precise", "-n", "60", good=False))
     print(f"{len(TESTS) - n_failed} passed, {n_failed} failed", flush=True)
 
 

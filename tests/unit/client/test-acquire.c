@@ -1,0 +1,327 @@
+/* Acquire: the lease and its folder, progress, giving up; native kernels. */
+#include "client/acquire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "client/kernel.h"
+#include "tests/lib/fixture.h"
+#include "tests/unit/client/peer.h"
+
+static const kd_query query = { "SiluAndMul", "cpu", -1, "inference", NULL };
+
+static kd_client *begin(Peer *peer, unsigned n, PeerScript script)
+{
+        kd_options options = KD_OPTIONS_INIT;
+        kd_client *client;
+
+        peer_start(peer, fixture_folder(), n, script, NULL);
+        options.socket = peer->path;
+        ck_assert_int_eq(kd_connect(&options, &client, NULL), 0);
+        return client;
+}
+
+static void end(Peer *peer, kd_client *client)
+{
+        (void)kd_close(client);
+        peer_join(peer);
+}
+
+/* An answer whose folder is `path`. */
+static kd_value *kernel_result(const char *path, const char *library)
+{
+        kd_value *result = peer_map("layer", "SiluAndMul", "mode", "fallback", "source", "file:x.json", "variant",
+                                    "tvm-ffi01-cpu-x86_64-linux", "arch", "ok", "state", "local", "#generation", 3,
+                                    "path", path, "#lease", 17, NULL);
+        kd_value *layers = kd_value_map(), *native = peer_map("library", library, NULL), *one;
+
+        ck_assert_int_eq(kd_value_set(result, "metadata", kd_value_binary("{}", 2)), 0);
+        ck_assert_int_eq(kd_value_set(result, "reference", peer_map("path", "/opt/x", "layer", "Silu", NULL)), 0);
+        one = peer_map("function", "add_one", NULL);
+        ck_assert_int_eq(kd_value_set(one, "has_backward", kd_value_bool(false)), 0);
+        ck_assert_int_eq(kd_value_set(layers, "Silu", one), 0);
+        ck_assert_int_eq(kd_value_set(layers, "Other", peer_map("function", "nothing_there", NULL)), 0);
+        ck_assert_int_eq(kd_value_set(native, "layers", layers), 0);
+        ck_assert_int_eq(kd_value_set(result, "native", native), 0);
+        return result;
+}
+
+static void answer_kernel(Peer *peer, const char *folder, const char *path, const char *library, size_t piece)
+{
+        int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        ck_assert_int_ge(fd, 0);
+        peer_answer(peer, peer->id, kernel_result(path, library), fd, piece);
+        close(fd);
+}
+
+static void script_kernel(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        peer_expect(peer, "acquire");
+        ck_assert_int_eq(peer_integer(peer, "view"), 1);
+        ck_assert_int_eq(peer_integer(peer, "deadline_ms"), LIMIT_ACQUIRE_MS);
+        answer_kernel(peer, "/usr", "/usr", "x.so", 5);
+        peer_expect(peer, "acquire");
+        ck_assert_int_eq(peer_integer(peer, "deadline_ms"), 1234);
+        answer_kernel(peer, "/usr", "/var", "x.so", 0);
+        peer_expect(peer, "release");
+        ck_assert_int_eq(peer_integer(peer, "lease"), 17);
+        ck_assert(!peer_read(peer)); /* the second one's goes with the session */
+}
+
+START_TEST(test_kernel)
+{
+        kd_kernel *here, *elsewhere;
+        char path[64];
+        size_t size;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_kernel);
+
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, NULL, NULL, &here, NULL), 0);
+        ck_assert_str_eq(kd_kernel_path(here), "/usr");
+        ck_assert_str_eq(kd_kernel_answer(here)->variant, "tvm-ffi01-cpu-x86_64-linux");
+        ck_assert_str_eq(kd_kernel_answer(here)->path, "/opt/x");
+        ck_assert_str_eq(kd_kernel_answer(here)->reference_layer, "Silu");
+        ck_assert_str_eq(kd_kernel_metadata(here, &size), "{}");
+        ck_assert_uint_eq(size, 2);
+        ck_assert_int_eq(fcntl(kd_kernel_fd(here), F_GETFD), FD_CLOEXEC);
+        /* The daemon's path is another folder here: by the descriptor then. */
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 1234, NULL, NULL, &elsewhere, NULL), 0);
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", kd_kernel_fd(elsewhere));
+        ck_assert_str_eq(kd_kernel_path(elsewhere), path);
+        ck_assert_ptr_null(kd_kernel_free(here));
+        (void)kd_close(client);
+        ck_assert_int_ge(fcntl(kd_kernel_fd(elsewhere), F_GETFD), 0);
+        (void)kd_kernel_free(elsewhere);
+        peer_join(&peer);
+}
+END_TEST
+
+/* --- progress, and giving up --- */
+
+static int progress_seen[4];
+
+static int progress_twice(void *data, int64_t files, int64_t files_total, int64_t bytes, int64_t bytes_total)
+{
+        int *n = data;
+
+        progress_seen[*n] = (int)files;
+        ck_assert_int_eq(files_total, -1);
+        ck_assert_int_eq(bytes_total, 500);
+        return ++*n == 2;
+}
+
+static void notify(Peer *peer, int files)
+{
+        peer_notify(peer, "progress", peer_map("#id", (int)peer->id, "#files", files, "files_total", NULL, "#bytes",
+                                               100, "#bytes_total", 500, NULL));
+}
+
+static void script_progress(Peer *peer, unsigned n)
+{
+        uint32_t acquire;
+
+        peer_greet(peer);
+        peer_expect(peer, "acquire");
+        acquire = peer->id;
+        notify(peer, 1);
+        peer_notify(peer, "weather", peer_map("#rain", 1, NULL));
+        for (;;) {
+                notify(peer, 2);
+                peer->id = acquire;
+                if (recv(peer->fd, &(char){ 0 }, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
+                        break;
+                (void)usleep(100);
+        }
+        peer_expect(peer, "cancel");
+        ck_assert_int_eq(peer_integer(peer, "id"), acquire);
+        /* It was too late to cancel: the lease comes all the same and goes back. */
+        peer->id = acquire;
+        answer_kernel(peer, "/usr", "/usr", "x.so", 0);
+        peer_expect(peer, "status");
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        peer_expect(peer, "release");
+        ck_assert_int_eq(peer_integer(peer, "lease"), 17);
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_given_up)
+{
+        kd_value *result;
+        kd_kernel *kernel;
+        kd_error error;
+        int n = 0;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_progress);
+
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, progress_twice, &n, &kernel, &error),
+                         KD_CANCELLED);
+        ck_assert_str_eq(error.name, "cancelled");
+        ck_assert_int_eq(n, 2);
+        ck_assert_int_ge(progress_seen[1], progress_seen[0]);
+        ck_assert_int_eq(kd_call(client, "status", NULL, &result, NULL), 0);
+        (void)kd_value_free(result);
+        end(&peer, client);
+}
+END_TEST
+
+static int64_t fake_ms;
+
+static int64_t fake_clock(void)
+{
+        return fake_ms += 1000000; /* every look is later than any deadline */
+}
+
+static void script_silent(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        peer_expect(peer, "acquire");
+        peer_expect(peer, "cancel");
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_timeout)
+{
+        kd_kernel *kernel;
+        kd_error error;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_silent);
+
+        client->clock_ms = fake_clock;
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 1, NULL, NULL, &kernel, &error), -ETIMEDOUT);
+        end(&peer, client);
+}
+END_TEST
+
+static void script_nothing(Peer *peer, unsigned n)
+{
+        kd_value *result;
+
+        peer_greet(peer);
+        peer_expect(peer, "acquire");
+        result = kernel_result("/usr", "x.so");
+        peer_answer(peer, peer->id, result, -1, 0);
+        peer_expect(peer, "release");
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        peer_expect(peer, "acquire");
+        peer_refuse(peer, peer->id, KD_NO_VARIANT, "None fits.");
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_refused)
+{
+        kd_kernel *kernel;
+        kd_error error;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_nothing);
+
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, NULL, NULL, &kernel, &error), -EBADMSG);
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, NULL, NULL, &kernel, &error), KD_NO_VARIANT);
+        end(&peer, client);
+}
+END_TEST
+
+/* --- a local repository of the caller's --- */
+
+static void script_local(Peer *peer, unsigned n)
+{
+        kd_value *result;
+
+        peer_greet(peer);
+        peer_expect(peer, "view.extend");
+        peer_answer(peer, peer->id, peer_map("#entries", 1, "#first_local", 4, NULL), -1, 0);
+        peer_expect(peer, "acquire");
+        result = peer_map("layer", "SiluAndMul", "mode", "fallback", "source", "view", "variant", "torch-cpu", "state",
+                          "local", "#generation", 3, NULL);
+        ck_assert_int_eq(kd_value_set(result, "reference", peer_map("#local", 4, "layer", "SiluAndMul", NULL)), 0);
+        peer_answer(peer, peer->id, result, -1, 0);
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_local)
+{
+        char path[256], folder[300];
+        kd_reference local = { "fallback", NULL, -1, NULL, path, NULL };
+        kd_entry entry = { "SiluAndMul", "cpu", -1, -1, &local, 1 };
+        kd_kernel *kernel;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_local);
+
+        (void)snprintf(path, sizeof(path), "%s", fixture_folder());
+        (void)snprintf(folder, sizeof(folder), "%s/torch-cpu", path);
+        ck_assert_int_eq(mkdir(folder, 0755), 0);
+        ck_assert_int_eq(kd_view_extend(client, KD_VIEW_SESSION, true, &entry, 1, NULL), 0);
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, NULL, NULL, &kernel, NULL), 0);
+        ck_assert_str_eq(kd_kernel_path(kernel), folder);
+        ck_assert_str_eq(kd_kernel_answer(kernel)->path, path);
+        ck_assert_int_ge(kd_kernel_fd(kernel), 0);
+        ck_assert_ptr_null(kd_kernel_metadata(kernel, NULL));
+        (void)kd_kernel_free(kernel);
+        end(&peer, client);
+}
+END_TEST
+
+/* --- native --- */
+
+static void script_native(Peer *peer, unsigned n)
+{
+        static const char *const libraries[] = { KERNEL_NAME, KERNEL_NAME, "../x.so", "missing.so" };
+
+        peer_greet(peer);
+        for (size_t i = 0; i < ARRAY_SIZE(libraries); ++i) {
+                peer_expect(peer, "acquire");
+                answer_kernel(peer, KERNEL_FOLDER, i == 1 ? "/not/here" : KERNEL_FOLDER, libraries[i], 0);
+                peer_expect(peer, "release");
+        }
+        ck_assert(!peer_read(peer));
+}
+
+static kd_kernel *acquire_next(kd_client *client)
+{
+        kd_kernel *kernel;
+
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, NULL, NULL, &kernel, NULL), 0);
+        return kernel;
+}
+
+START_TEST(test_native)
+{
+        kd_any argument = { .type = 1, .integer = 41 }, result = { 0 };
+        int has_backward, can_torch_compile, r;
+        kd_forward function, again;
+        kd_kernel *kernel;
+        kd_error error;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_native);
+
+        for (int i = 0; i < 2; ++i) {
+                kernel = acquire_next(client);
+                r = kd_native(kernel, NULL, &function, &error);
+                ck_assert_msg(!r, "%s", r ? error.message : "");
+                ck_assert_int_eq(function(NULL, &argument, 1, &result), 0);
+                ck_assert_int_eq(result.integer, 42);
+                ck_assert_int_eq(kd_native(kernel, "Silu", &again, NULL), 0);
+                ck_assert_ptr_eq((void *)(uintptr_t)function, (void *)(uintptr_t)again);
+                ck_assert_int_eq(kd_native(kernel, "Gelu", &again, &error), -ENOENT);
+                ck_assert_int_eq(kd_native(kernel, "Other", &again, &error), -ELIBBAD);
+                ck_assert_int_eq(kd_native_states(kernel, NULL, &has_backward, &can_torch_compile, NULL), 0);
+                ck_assert(has_backward == 0 && can_torch_compile == -1);
+                (void)kd_kernel_free(kernel);
+        }
+        for (int i = 0; i < 2; ++i) {
+                kernel = acquire_next(client);
+                ck_assert_int_eq(kd_native(kernel, NULL, &function, &error), -ELIBBAD);
+                (void)kd_kernel_free(kernel);
+        }
+        end(&peer, client);
+}
+END_TEST
+
+FIXTURE_MAIN("client/acquire", test_kernel, test_given_up, test_timeout, test_refused, test_local, test_native)

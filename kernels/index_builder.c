@@ -186,7 +186,7 @@ static int layer_write_cells(Builder *builder, IndexRecord *record, const IndexE
         room = align_up(size, 2);
         record->n_cell_pairs = (uint16_t)(room / 2);
         if (room <= INDEX_RECORD_DATA - name) {
-                memcpy(record->data + name, cells, size);
+                memcpy(record->data, cells, size);
                 memset(cells, 0, size);
                 return 0;
         }
@@ -197,23 +197,22 @@ static int layer_write_cells(Builder *builder, IndexRecord *record, const IndexE
 
 /* --- layers --- */
 
+/* The name stands behind the cells, if those are in the record too. */
 static int layer_write_name(Builder *builder, IndexRecord *record, Text name)
 {
+        uint8_t *to = record->data + (record->flags & INDEX_CELLS_OUTSIDE ? 0 : record->n_cell_pairs * 2u);
         uint32_t offset;
         int r;
 
-        record->name_size = (uint16_t)name.size;
-        if (name.size <= INDEX_RECORD_DATA) {
+        if (!(record->flags & INDEX_NAME_OUTSIDE)) {
                 if (name.size)
-                        memcpy(record->data, name.data, name.size);
+                        memcpy(to, name.data, name.size);
                 return 0;
         }
         r = index_pool_text(&builder->pool, name, &offset);
-        if (r)
-                return r;
-        memcpy(record->data, &offset, sizeof(offset));
-        record->flags |= INDEX_NAME_OUTSIDE;
-        return 0;
+        if (!r)
+                memcpy(to, &offset, sizeof(offset));
+        return r;
 }
 
 static int layer_write(Builder *builder, const LayerGroup *layer, IndexRecord *record)
@@ -230,14 +229,17 @@ static int layer_write(Builder *builder, const LayerGroup *layer, IndexRecord *r
         record->block = (uint32_t)(offset / 8);
         record->flags = INDEX_IN_USE;
         record->n_entries = (uint16_t)layer->n;
-        r = layer_write_name(builder, record, layer->name);
-        if (!r)
-                r = layer_write_references(builder, record, entries);
+        record->name_size = (uint16_t)layer->name.size;
+        if (layer->name.size > INDEX_RECORD_DATA)
+                record->flags |= INDEX_NAME_OUTSIDE;
+        r = layer_write_references(builder, record, entries);
         if (r)
                 return r;
         encoded = (const IndexEntry *)(builder->block + builder->used);
         r = layer_write_entries(builder, record, entries);
-        return r ? r : layer_write_cells(builder, record, encoded, entries);
+        if (!r)
+                r = layer_write_cells(builder, record, encoded, entries);
+        return r ? r : layer_write_name(builder, record, layer->name);
 }
 
 /* --- hashing and sorting --- */

@@ -44,11 +44,11 @@ static size_t cell_write_narrow(uint8_t *to, const RangeSteps *steps, const Cell
         if (steps->n > UINT8_MAX || steps->items[steps->n - 1].start > UINT16_MAX)
                 return 0;
         *p++ = (uint8_t)steps->n;
-        for (size_t i = 1; i < steps->n; i++, p += 2)
-                memcpy(p, &(uint16_t){ (uint16_t)steps->items[i].start }, 2);
         for (size_t i = 0; i < steps->n; i++)
                 for (unsigned request = 0; request < MODE_REQUESTS; request++)
                         *p++ = (uint8_t)cell_row(rows, &steps->items[i], request);
+        for (size_t i = 1; i < steps->n; i++, p += 2)
+                memcpy(p, &(uint16_t){ (uint16_t)steps->items[i].start }, 2);
         return (size_t)(p - to);
 }
 
@@ -58,11 +58,11 @@ static size_t cell_write_wide(uint8_t *to, const RangeSteps *steps, const CellRo
 
         memcpy(p, &(uint16_t){ (uint16_t)steps->n }, 2);
         p += 2;
-        for (size_t i = 1; i < steps->n; i++, p += 8)
-                memcpy(p, &steps->items[i].start, 8);
         for (size_t i = 0; i < steps->n; i++)
                 for (unsigned request = 0; request < MODE_REQUESTS; request++, p += 2)
                         memcpy(p, &(uint16_t){ cell_row(rows, &steps->items[i], request) }, 2);
+        for (size_t i = 1; i < steps->n; i++, p += 8)
+                memcpy(p, &steps->items[i].start, 8);
         return (size_t)(p - to);
 }
 

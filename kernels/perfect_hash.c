@@ -20,7 +20,11 @@ typedef struct PerfectHash {
 
 uint32_t perfect_hash_n_buckets(size_t n)
 {
-        return (uint32_t)(n / 3 + 1);
+        uint32_t n_buckets = 1;
+
+        while (n_buckets < n / 4)
+                n_buckets *= 2;
+        return n_buckets;
 }
 
 uint32_t perfect_hash_n_slots(size_t n)

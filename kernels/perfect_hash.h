@@ -5,8 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How large tables for n hashes should be: three hashes a bucket, and one slot
- * in nine free, so that the last seeds are found soon. */
+/* How large tables for n hashes should be: a power of two of buckets with two
+ * to four hashes each, and one slot in nine free, so that the last seeds are
+ * found soon. */
 uint32_t perfect_hash_n_buckets(size_t n);
 uint32_t perfect_hash_n_slots(size_t n);
 

@@ -3,7 +3,7 @@
  * byte order, which the magic number tells.
  *
  *   header
- *   seeds      u16 for each bucket of the perfect hash
+ *   seeds      u16 for each bucket of the perfect hash; a power of two of them
  *   records    64 bytes for each slot, on 64-byte boundaries
  *   order      u32 for each layer: its slot, sorted by the bytes of the name
  *   ranges     the distinct capability ranges
@@ -18,9 +18,10 @@
  *
  * Cells say for each device type of the layer, in the order of their numbers,
  * which row answers: a step function of the capability, which begins at 0.
- *   narrow: u8 n; u16 start[n - 1]; u8 row[n][4]
- *   wide:   u16 n; i64 start[n - 1]; u16 row[n][4]
- * without padding; a row is a number in the layer's rows, or one of the two
+ *   narrow: u8 n; u8 row[n][4]; u16 start[n - 1]
+ *   wide:   u16 n; u16 row[n][4]; i64 start[n - 1]
+ * without padding (the rows come first, so that a reader which has guessed the
+ * step need not wait for n); a row is a number in the layer's rows, or one of the two
  * highest values. Which of the four: mode_request_number. Narrow is what fits
  * into it, and nearly every layer does. LIMIT_RANGES keeps the numbers of rows
  * and the sizes of cells within their 16 bits. */
@@ -50,7 +51,7 @@ typedef struct IndexHeader {
 } IndexHeader;
 
 enum {
-        INDEX_NAME_OUTSIDE = 1,  /* record.data begins with the name's u32 in the pool */
+        INDEX_NAME_OUTSIDE = 1,  /* in record.data stands the name's u32 in the pool instead */
         INDEX_CELLS_OUTSIDE = 2, /* the cells are behind the rows */
         INDEX_CELLS_WIDE = 4,
         INDEX_IN_USE = 8,        /* a layer lies in this slot */
@@ -67,7 +68,7 @@ typedef struct IndexRecord {
         uint16_t name_size;
         uint8_t devices;       /* bit n: device type n has a cell */
         uint8_t flags;
-        uint8_t data[INDEX_RECORD_DATA]; /* the name, then the cells */
+        uint8_t data[INDEX_RECORD_DATA]; /* the cells, then the name */
 } IndexRecord;
 
 typedef struct IndexRange {

@@ -44,25 +44,47 @@ static inline uint64_t fold(uint64_t a, uint64_t b)
         return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static inline uint64_t hash_bytes(const uint8_t *p, size_t size, uint64_t key)
+/* Four words that cover 8 to 32 bytes, overlapping as they must: no branch goes
+ * by the length, which differs from name to name. */
+typedef struct Words {
+        uint64_t a, b, c, d;
+} Words;
+
+static inline Words words_of(const uint8_t *p, size_t size)
 {
-        uint64_t a, b, state = key;
+        size_t second = size < 16 ? size - 8 : 8, third = size < 16 ? 0 : size - 16;
+
+        return (Words){ load64(p), load64(p + second), load64(p + third), load64(p + size - 8) };
+}
+
+static inline Words short_words(const uint8_t *p, size_t size)
+{
+        if (size >= 4)
+                return (Words){ .a = load32(p), .d = load32(p + size - 4) };
+        return (Words){ .a = size ? (uint64_t)p[0] << 16 | (uint64_t)p[size / 2] << 8 | p[size - 1] : 0 };
+}
+
+static inline uint64_t hash_words(Words words, size_t size, uint64_t key, uint64_t state)
+{
+        uint64_t turned = key << 32 | key >> 32;
+        uint64_t front = fold(words.a ^ state, words.b ^ UINT64_C(0xa0761d6478bd642f) ^ turned);
+        uint64_t back = fold(words.c ^ state ^ UINT64_C(0xe7037ed1a0b428db), words.d ^ turned ^ size);
+
+        return front + (back << 29 | back >> 35);
+}
+
+static inline __attribute__((always_inline)) uint64_t hash_bytes(const uint8_t *p, size_t size, uint64_t key)
+{
+        uint64_t state = key;
         size_t left = size;
 
-        for (; left > 16; left -= 16, p += 16)
+        if (likely(size - 8 <= 24))
+                return hash_words(words_of(p, size), size, key, state);
+        if (size < 8)
+                return hash_words(short_words(p, size), size, key, state);
+        for (; left > 32; left -= 16, p += 16)
                 state = fold(load64(p) ^ UINT64_C(0xa0761d6478bd642f), load64(p + 8) ^ state);
-        if (likely(left >= 8)) {
-                a = load64(p);
-                b = load64(p + left - 8);
-        } else if (left >= 4) {
-                a = load32(p);
-                b = load32(p + left - 4);
-        } else {
-                a = left ? (uint64_t)p[0] << 16 | (uint64_t)p[left / 2] << 8 | p[left - 1] : 0;
-                b = 0;
-        }
-        state = fold(a ^ state, b ^ UINT64_C(0xe7037ed1a0b428db) ^ (key << 32 | key >> 32));
-        return fold(state ^ size, UINT64_C(0x8ebc6af09c88c6e3));
+        return hash_words(words_of(p, left), size, key, state);
 }
 
 uint64_t index_hash(Text name, uint64_t key)
@@ -92,7 +114,7 @@ static bool header_ok(const IndexHeader *header, size_t size)
             !section_ok(&header->sources, size, 4, 4) || !section_ok(&header->paths, size, 4, 4) ||
             !section_ok(&header->blocks, size, 8, 1) || !section_ok(&header->pool, size, 1, 1))
                 return false;
-        return header->seeds.n && header->records.n && header->order.n == header->n_layers &&
+        return header->seeds.n && !(header->seeds.n & (header->seeds.n - 1)) && header->records.n && header->order.n == header->n_layers &&
                header->n_layers <= header->records.n;
 }
 
@@ -134,21 +156,24 @@ bool index_is_intact(const Index *index)
 
 static inline bool bytes_equal(const uint8_t *a, const uint8_t *b, size_t size)
 {
-        if (size < 8)
-                return memcmp(a, b, size) == 0;
-        for (size_t i = 0; i < size - 8; i += 8)
-                if (load64(a + i) != load64(b + i))
-                        return false;
-        return load64(a + size - 8) == load64(b + size - 8);
+        if (likely(size - 8 <= 24)) {
+                Words x = words_of(a, size), y = words_of(b, size);
+
+                return !((x.a ^ y.a) | (x.b ^ y.b) | (x.c ^ y.c) | (x.d ^ y.d));
+        }
+        return memcmp(a, b, size) == 0;
 }
 
 static inline bool record_name(const Index *index, const IndexRecord *record, Text *ret_name)
 {
+        size_t before = record->flags & INDEX_CELLS_OUTSIDE ? 0 : record->n_cell_pairs * 2u;
+
         if (likely(!(record->flags & INDEX_NAME_OUTSIDE))) {
-                *ret_name = (Text){ (const char *)record->data, record->name_size };
-                return record->name_size <= INDEX_RECORD_DATA;
+                *ret_name = (Text){ (const char *)record->data + before, record->name_size };
+                return before <= INDEX_RECORD_DATA && record->name_size <= INDEX_RECORD_DATA - before;
         }
-        return index_text(index, load32(record->data), ret_name, NULL) && ret_name->size == record->name_size;
+        return before <= INDEX_RECORD_DATA - sizeof(uint32_t) &&
+               index_text(index, load32(record->data + before), ret_name, NULL) && ret_name->size == record->name_size;
 }
 
 static inline bool record_is(const Index *index, const IndexRecord *record, Text layer)
@@ -181,22 +206,32 @@ static inline size_t layer_block_size(const IndexRecord *record)
 
 static inline const uint8_t *record_cells(const Index *index, const IndexRecord *record)
 {
-        size_t used = record->flags & INDEX_NAME_OUTSIDE ? sizeof(uint32_t) : record->name_size;
         size_t size = (size_t)record->n_cell_pairs * 2, offset;
 
         if (likely(!(record->flags & INDEX_CELLS_OUTSIDE)))
-                return used <= INDEX_RECORD_DATA && size <= INDEX_RECORD_DATA - used ? record->data + used : NULL;
+                return size <= INDEX_RECORD_DATA ? record->data : NULL;
         offset = (size_t)record->block * 8 + layer_block_size(record);
         if (offset > index->blocks_size || size > index->blocks_size - offset)
                 return NULL;
         return index->blocks + offset;
 }
 
+/* How many of the starts are at most the capability. The branches are meant:
+ * they are guessed, and nothing waits for the comparison (measured: -6 ns). */
+static inline size_t narrow_step(const uint8_t *starts, size_t n, int64_t capability)
+{
+        size_t step = 0;
+
+        while (step < n && load16(starts + step * 2) <= capability)
+                step++;
+        return step;
+}
+
 /* The row in a narrow cell, or 256 if the bytes are damaged. */
 static inline unsigned narrow_row(const uint8_t *p, size_t left, unsigned before, const IndexQuery *query)
 {
         for (;; before--) {
-                size_t n, size, step = 0;
+                size_t n, size, step;
 
                 if (!left || !p[0])
                         return 256;
@@ -209,9 +244,8 @@ static inline unsigned narrow_row(const uint8_t *p, size_t left, unsigned before
                         left -= size;
                         continue;
                 }
-                while (step < n - 1 && load16(p + 1 + step * 2) <= query->capability)
-                        step++;
-                return p[1 + (n - 1) * 2 + step * 4 + query->request];
+                step = narrow_step(p + 1 + n * 4, n - 1, query->capability);
+                return p[1 + step * 4 + query->request];
         }
 }
 
@@ -247,65 +281,77 @@ static unsigned wide_row(const uint8_t *p, size_t left, unsigned before, const I
                         left -= size;
                         continue;
                 }
-                step = device_has_capability(query->device) ? wide_step(p + 2, n - 1, query->capability) : 0;
-                return load16(p + 2 + (n - 1) * 8 + step * 8 + query->request * 2);
+                step = device_has_capability(query->device) ? wide_step(p + 2 + n * 8, n - 1, query->capability) : 0;
+                return load16(p + 2 + step * 8 + query->request * 2);
         }
 }
 
-static IndexAnswer wide_answer(const IndexRecord *record, const uint8_t *cells, unsigned before,
-                               const IndexQuery *query, uint16_t *ret_row)
+/* Answer and row in one register. */
+typedef struct Outcome {
+        uint16_t answer;
+        uint16_t row;
+} Outcome;
+
+static inline Outcome outcome_of_row(const IndexRecord *record, unsigned row)
+{
+        return (Outcome){ row < record->n_rows ? INDEX_FOUND : INDEX_E_DAMAGED, (uint16_t)row };
+}
+
+static Outcome wide_answer(const IndexRecord *record, const uint8_t *cells, unsigned before, const IndexQuery *query)
 {
         unsigned row = wide_row(cells, (size_t)record->n_cell_pairs * 2, before, query);
 
         if (row == INDEX_WIDE_NO_CAPABILITY)
-                return INDEX_NO_CAPABILITY;
+                return (Outcome){ .answer = INDEX_NO_CAPABILITY };
         if (row == INDEX_WIDE_NO_MODE)
-                return INDEX_NO_MODE;
-        *ret_row = (uint16_t)row;
-        return row < record->n_rows ? INDEX_FOUND : INDEX_E_DAMAGED;
+                return (Outcome){ .answer = INDEX_NO_MODE };
+        return outcome_of_row(record, row);
 }
 
-static inline IndexAnswer record_answer(const Index *index, const IndexRecord *record, const IndexQuery *query,
-                                        uint16_t *ret_row)
+static inline __attribute__((always_inline)) Outcome record_answer(const Index *index, const IndexRecord *record, const IndexQuery *query)
 {
         unsigned before, row;
         const uint8_t *cells;
 
         if (!(record->devices >> query->device & 1))
-                return INDEX_NO_DEVICE;
+                return (Outcome){ .answer = INDEX_NO_DEVICE };
         if (query->capability < 0 && device_has_capability(query->device))
-                return INDEX_NO_CAPABILITY;
+                return (Outcome){ .answer = INDEX_NO_CAPABILITY };
         cells = record_cells(index, record);
         if (!cells)
-                return INDEX_E_DAMAGED;
+                return (Outcome){ .answer = INDEX_E_DAMAGED };
         before = (unsigned)__builtin_popcount(record->devices & ((1u << query->device) - 1));
         if (record->flags & INDEX_CELLS_WIDE)
-                return wide_answer(record, cells, before, query, ret_row);
+                return wide_answer(record, cells, before, query);
         row = narrow_row(cells, (size_t)record->n_cell_pairs * 2, before, query);
         if (row == INDEX_NARROW_NO_CAPABILITY)
-                return INDEX_NO_CAPABILITY;
+                return (Outcome){ .answer = INDEX_NO_CAPABILITY };
         if (row == INDEX_NARROW_NO_MODE)
-                return INDEX_NO_MODE;
-        *ret_row = (uint16_t)row;
-        return row < record->n_rows ? INDEX_FOUND : INDEX_E_DAMAGED;
+                return (Outcome){ .answer = INDEX_NO_MODE };
+        return outcome_of_row(record, row);
 }
 
 /* --- looking up --- */
 
-static inline IndexHit index_hit(const Index *index, uint32_t slot, const IndexQuery *query)
+static inline void index_hit(const Index *index, uint32_t slot, const IndexQuery *query, IndexHit *ret_hit)
 {
         const IndexRecord *record = &index->records[slot];
-        IndexHit hit = { .record = slot };
+        Outcome outcome = { .answer = INDEX_NO_MAPPING };
 
-        if (!record_is(index, record, query->layer))
-                return (IndexHit){ .answer = INDEX_NO_MAPPING, .record = INDEX_RECORD_NONE };
-        hit.answer = record_answer(index, record, query, &hit.row);
-        return hit;
+        if (likely(record_is(index, record, query->layer)))
+                outcome = record_answer(index, record, query);
+        else
+                slot = INDEX_RECORD_NONE;
+        ret_hit->answer = outcome.answer;
+        ret_hit->record = slot;
+        ret_hit->row = outcome.row;
 }
 
-IndexHit index_lookup(const Index *index, const IndexQuery *query)
+void index_find(const Index *index, const IndexQuery *query, IndexHit *ret_hit)
 {
-        return index_hit(index, index_place(index, index_hash(query->layer, index->key)), query);
+        uint64_t hash = hash_bytes((const uint8_t *)query->layer.data, query->layer.size, index->key);
+
+        index_hit(index, index_place(index, hash), query, ret_hit);
 }
 
 static void index_lookup_some(const Index *index, const IndexQuery *queries, size_t n, IndexHit *hits)
@@ -322,7 +368,7 @@ static void index_lookup_some(const Index *index, const IndexQuery *queries, siz
                 __builtin_prefetch(&index->records[slots[i]]);
         }
         for (size_t i = 0; i < n; i++)
-                hits[i] = index_hit(index, slots[i], &queries[i]);
+                index_hit(index, slots[i], &queries[i], &hits[i]);
 }
 
 void index_lookup_batch(const Index *index, const IndexQuery *queries, size_t n, IndexHit *ret_hits)

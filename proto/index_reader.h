@@ -68,17 +68,27 @@ uint64_t index_hash(Text name, uint64_t key);
 /* Where a hash leads. */
 static inline uint32_t index_bucket(uint64_t hash, uint32_t n_buckets)
 {
-        return (uint32_t)(((hash >> 32) * n_buckets) >> 32);
+        return (uint32_t)(hash >> 32) & (n_buckets - 1);
 }
 
 static inline uint32_t index_slot(uint64_t hash, uint16_t seed, uint32_t n_slots)
 {
-        uint64_t mixed = (hash ^ ((uint64_t)seed * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xd6e8feb86659fd93);
+        uint32_t displaced = (uint32_t)hash + seed * ((uint32_t)(hash >> 24) | 1);
 
-        return (uint32_t)(((mixed >> 32) * n_slots) >> 32);
+        return (uint32_t)(((uint64_t)displaced * n_slots) >> 32);
 }
 
-IndexHit index_lookup(const Index *index, const IndexQuery *query);
+void index_find(const Index *index, const IndexQuery *query, IndexHit *ret_hit);
+
+/* Inline, so that the hit stays in registers: a structure that is written in
+ * pieces and read whole costs a stall. */
+static inline IndexHit index_lookup(const Index *index, const IndexQuery *query)
+{
+        IndexHit hit;
+
+        index_find(index, query, &hit);
+        return hit;
+}
 
 /* The same for many: hashes all, fetches all into the cache, then looks up. */
 void index_lookup_batch(const Index *index, const IndexQuery *queries, size_t n, IndexHit *ret_hits);

@@ -102,15 +102,33 @@ static int load_read(MappingLoad *load)
         return mapping_load_watch_folders(load);
 }
 
+static int load_watch_repository(MappingLoad *load, const char *path, const Repository *repository)
+{
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        Text build = arena_format(&arena, "%s/build", path);
+        int r;
+
+        if (!build.data)
+                return error_trace(-ENOMEM);
+        r = watch_points_add(&load->points, build.data, true);
+        for (size_t i = 0; r == 0 && repository && i < repository->n_variants; i++) {
+                Text metadata = arena_format(&arena, "%.*s/%.*s/metadata.json", TEXT_PRINT(build),
+                                             TEXT_PRINT(repository->variants[i].folder));
+
+                if (!metadata.data)
+                        return error_trace(-ENOMEM);
+                r = watch_points_add(&load->points, metadata.data, false);
+        }
+        return r;
+}
+
 /* A directory that cannot be used is no fault of the files: it may come later,
  * so what leads to it is watched too. */
 static int load_scan(MappingLoad *load, size_t n)
 {
         const char *path = load->mapping->paths[n].path.data;
         CLEANUP(repository_unrefp) Repository *repository = NULL;
-        CLEANUP_ARENA Arena arena = ARENA_NULL;
         Fault fault = FAULT_NULL;
-        Text build;
         int r;
 
         r = repository_scan(path, geteuid(), &repository, &fault);
@@ -119,10 +137,7 @@ static int load_scan(MappingLoad *load, size_t n)
         r = host_mapping_set_path(load->mapping, n, repository, r > 0 ? &fault : NULL);
         if (r < 0)
                 return error_trace(r);
-        build = arena_format(&arena, "%s/build", path);
-        if (!build.data)
-                return error_trace(-ENOMEM);
-        return watch_points_add(&load->points, build.data, true);
+        return load_watch_repository(load, path, repository);
 }
 
 static int load_step(Job *job)
@@ -130,11 +145,10 @@ static int load_step(Job *job)
         MappingLoad *load = load_of_job(job);
         int r;
 
-        if (!load->mapping) {
+        if (!load->mapping)
                 r = load_read(load);
-        } else {
+        else
                 r = load_scan(load, load->n_scanned++);
-        }
         if (r < 0)
                 return r;
         if (load->mapping && load->n_scanned < load->mapping->n_paths)

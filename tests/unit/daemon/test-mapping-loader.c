@@ -165,6 +165,11 @@ START_TEST(test_path)
         while (!mapping->paths[0].repository || mapping->paths[0].repository->n_variants != 1)
                 uv_run(&loop, UV_RUN_ONCE);
         ck_assert_ptr_null(mapping->paths[0].fault);
+        ck_assert_ptr_null(mapping->paths[0].repository->variants[0].metadata);
+        put("repository/build/torch-cpu/metadata.json", "{\"name\": \"x\"}");
+        while (!mapping->paths[0].repository->variants[0].metadata &&
+               mapping->paths[0].repository->variants[0].metadata_fault.name == FAULT_NONE)
+                uv_run(&loop, UV_RUN_ONCE);
         end();
 }
 END_TEST

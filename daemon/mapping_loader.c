@@ -34,7 +34,7 @@ static void loader_free(MappingLoader *loader)
         alloc_free(loader);
 }
 
-static void loader_log_faults(const FaultList *faults)
+static void loader_log_faults(const FaultList *faults, bool first)
 {
         CLEANUP_ARENA Arena arena = ARENA_NULL;
 
@@ -44,7 +44,8 @@ static void loader_log_faults(const FaultList *faults)
                 fields.file = faults->items[i].file;
                 log_error(MAPPING, &fields, "%.*s", TEXT_PRINT(mapping_fault_describe(&faults->items[i], &arena)));
         }
-        log_error(MAPPING, NULL, "The mapping files are faulty; what was in force before stays so");
+        log_error(MAPPING, NULL, "The mapping files are faulty; %s",
+                  first ? "nothing is mapped" : "what was in force before stays so");
 }
 
 static void loader_log_paths(const HostMapping *mapping)
@@ -92,7 +93,7 @@ static int loader_begin_empty(MappingLoader *loader, const FaultList *faults)
 
 static int loader_take_faults(MappingLoader *loader, const FaultList *faults)
 {
-        loader_log_faults(faults);
+        loader_log_faults(faults, !loader->mapping);
         if (!loader->mapping)
                 return loader_begin_empty(loader, faults);
         return error_trace(host_mapping_set_faults(loader->mapping, faults->items, faults->n));

@@ -63,9 +63,15 @@ static int door_open(Door *door, int passed, const char *path, mode_t mode, Faul
         return r;
 }
 
-static const char *configured(const char *path, const char *otherwise)
+/* With only the clients' socket passed, systemd decides that there is no other,
+ * unless the configuration names a place of its own for one. */
+static bool front_wants_admin(const Front *front, const Config *config)
 {
-        return path ? path : otherwise;
+        const char *usual = config->places.admin_socket;
+
+        if (front->passed.admin >= 0 || front->passed.public < 0)
+                return true;
+        return config->admin_socket && (!usual || strcmp(config->admin_socket, usual) != 0);
 }
 
 int front_open(Front *front, const Config *config, Fault *fault)
@@ -83,12 +89,9 @@ int front_open(Front *front, const Config *config, Fault *fault)
                 if (r != 0)
                         return r;
         }
-        r = door_open(public, front->passed.public, configured(config->socket, config->places.socket),
-                      config->system ? 0666 : 0600, fault);
-        /* With only the clients' socket passed, systemd decides that there is no other. */
-        if (r == 0 && (front->passed.admin >= 0 || front->passed.public < 0 || config->admin_socket))
-                r = door_open(admin, front->passed.admin, configured(config->admin_socket, config->places.admin_socket),
-                              config->system ? 0660 : 0600, fault);
+        r = door_open(public, front->passed.public, config->socket, config->system ? 0666 : 0600, fault);
+        if (r == 0 && front_wants_admin(front, config))
+                r = door_open(admin, front->passed.admin, config->admin_socket, config->system ? 0660 : 0600, fault);
         if (r != 0)
                 return r;
         if (config->system && admin->made.path)

@@ -36,7 +36,12 @@ void *alloc_bytes(size_t size)
 
 void *alloc_zeroed(size_t n, size_t size)
 {
-        return alloc_fails() ? NULL : calloc(n ? n : 1, size ? size : 1);
+        size_t total;
+
+        /* calloc would see it too, but under ASan it ends the process. */
+        if (alloc_fails() || __builtin_mul_overflow(n, size, &total))
+                return NULL;
+        return calloc(1, total ? total : 1);
 }
 
 void *alloc_resize(void *block, size_t n, size_t size)

@@ -95,5 +95,25 @@ START_TEST(test_without_memory_nothing_is_appended)
 }
 END_TEST
 
-FIXTURE_MAIN("proto/pack", test_integers_take_the_shortest_form, test_strings_and_heads,
+static void check_binary(size_t size, const char *front, size_t front_size)
+{
+        static const char bytes[70000];
+        CLEANUP_BUFFER Buffer buffer = BUFFER_NULL;
+
+        ck_assert_int_eq(pack_binary(&buffer, (Text){ bytes, size }), 0);
+        ck_assert_uint_eq(buffer.size, front_size + size);
+        ck_assert_mem_eq(buffer.data, front, front_size);
+}
+
+START_TEST(test_binary)
+{
+        check_binary(0, "\xc4\x00", 2);
+        check_binary(255, "\xc4\xff", 2);
+        check_binary(256, "\xc5\x01\x00", 3);
+        check_binary(65535, "\xc5\xff\xff", 3);
+        check_binary(65536, "\xc6\x00\x01\x00\x00", 5);
+}
+END_TEST
+
+FIXTURE_MAIN("proto/pack", test_integers_take_the_shortest_form, test_strings_and_heads, test_binary,
              test_without_memory_nothing_is_appended)

@@ -71,6 +71,7 @@ START_TEST(test_answers_by_example)
         ck_assert_int_eq(CHECK("\xc6\xff\xff\xff\xff"), PAYLOAD_E_TRUNCATED);
         ck_assert_int_eq(CHECK("\xdc\x00\x02\x01"), PAYLOAD_E_COUNT);
         ck_assert_int_eq(CHECK("\x81\xa1" "a"), PAYLOAD_E_TRUNCATED);
+        ck_assert_int_eq(CHECK("\x82\xa1" "a\x01"), PAYLOAD_E_COUNT); /* a pair takes two bytes */
 }
 END_TEST
 
@@ -150,6 +151,26 @@ START_TEST(test_short_keys_of_every_size)
 }
 END_TEST
 
+/* A bad byte at every place of a string and of a key, of every short size. */
+START_TEST(test_utf8_at_every_place)
+{
+        for (size_t size = 1; size < 32; size++)
+                for (size_t place = 0; place < size; place++) {
+                        uint8_t text[40], key[40];
+
+                        memset(text, 'a', sizeof(text));
+                        text[0] = (uint8_t)(0xa0 | size);
+                        ck_assert_int_eq(payload_check(text, 1 + size), PAYLOAD_OK);
+                        text[1 + place] = 0xff;
+                        ck_assert_int_eq(payload_check(text, 1 + size), PAYLOAD_E_UTF8);
+                        key[0] = 0x81;
+                        memcpy(key + 1, text, 1 + size);
+                        key[2 + size] = 0xc0;
+                        ck_assert_int_eq(payload_check(key, 3 + size), PAYLOAD_E_UTF8);
+                }
+}
+END_TEST
+
 /* Every front of a message is truncated, whatever byte it ends at. */
 START_TEST(test_truncated_everywhere)
 {
@@ -170,4 +191,4 @@ START_TEST(test_truncated_everywhere)
 END_TEST
 
 FIXTURE_MAIN("proto/payload", test_every_type_byte_alone, test_answers_by_example, test_depth, test_items, test_keys,
-             test_short_keys_of_every_size, test_truncated_everywhere)
+             test_short_keys_of_every_size, test_utf8_at_every_place, test_truncated_everywhere)

@@ -6,13 +6,15 @@
 #include "proto/codec.h"
 #include "proto/resolve_cursor.h"
 
-static MsgQuery queries[4];
+/* One more than the cursor is told of. */
+static MsgQuery queries[5];
 
-#define READ(literal, ret) resolve_cursor_read((const uint8_t *)(literal), sizeof(literal) - 1, queries, ARRAY_SIZE(queries), ret)
+#define READ(literal, ret) resolve_cursor_read((const uint8_t *)(literal), sizeof(literal) - 1, queries, 4, ret)
 
 #define LAYER "\xa5layer\xa1L"
 #define DEVICE "\xa6" "device\xa4" "cuda"
 #define MODE "\xa4mode\xa8training"
+#define GOOD "\x83" LAYER DEVICE MODE
 #define ONE(query) "\x82\xa4view\x01\xa7queries\x91" query
 
 START_TEST(test_reads)
@@ -73,7 +75,7 @@ START_TEST(test_leaves_the_rest_to_the_codec)
         ck_assert_int_eq(READ("\x81\xa7queries\x90", &resolve), 1);
         ck_assert_int_eq(READ("\x82\xa4view\xc0\xa7queries\x90", &resolve), 1);
         ck_assert_int_eq(READ("\x82\xd9\x04view\x01\xa7queries\x90", &resolve), 1);
-        ck_assert_int_eq(READ("\x82\xa4view\x01\xa7queries\x95\x80\x80\x80\x80\x80", &resolve), 1); /* of 4 */
+        ck_assert_int_eq(READ("\x82\xa4view\x01\xa7queries\x95" GOOD GOOD GOOD GOOD GOOD, &resolve), 1);
         ck_assert_int_eq(READ("\x91\x01", &resolve), 1);
         ck_assert_int_eq(resolve.view, 77);
 }

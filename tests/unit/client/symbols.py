@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""What libkernelsd.so exports is what kernelsd.h declares, and nothing else."""
+"""What libkernelsd.so exports, its map lists and its manual names is what kernelsd.h declares."""
 import pathlib
 import re
 import subprocess
 import sys
 
-library, header, script = sys.argv[1:]
+library, header, script, manual = sys.argv[1:]
 
 
 def exported():
@@ -24,15 +24,19 @@ def listed():
     return set(re.findall(r"\b(kd_\w+);", text))
 
 
+def described():
+    return set(re.findall(r"^\.BR? (kd_\w+)", pathlib.Path(manual).read_text(), flags=re.M))
+
+
 def linked():
     out = subprocess.run(["readelf", "-d", library], check=True, capture_output=True, text=True).stdout
     return re.findall(r"\((NEEDED|SONAME)\).*\[(.*)\]", out)
 
 
 failures = 0
-for what, names in (("exports", exported()), ("lists in kernelsd.map", listed())):
+for what, names in (("exported", exported()), ("in kernelsd.map", listed()), ("in libkernelsd.3", described())):
     for name in sorted(names ^ declared()):
-        print(f"{name}: {'not declared' if name in names else 'declared only'}; the library {what} it or not")
+        print(f"{name}: {what} but not declared" if name in names else f"{name}: declared but not {what}")
         failures += 1
 for kind, name in linked():
     allowed = r"libkernelsd\.so\.0" if kind == "SONAME" else r"(libc|libmsgpack-?c|libasan|libubsan|libtsan|libgcc_s|libm|ld-linux-.*)\.so\.\d+"

@@ -155,6 +155,7 @@ static int entry_make(const EntryDraft *draft, Device device, CapabilityRange ra
                 .has_bounds = draft->min.present || draft->max.present,
                 .device = device,
                 .range = range,
+                .n_bytes = (uint32_t)size,
                 .layer = take_text(&cursor, draft->layer),
         };
         for (Mode mode = 0; mode < _MODE_MAX; mode++)

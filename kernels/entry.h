@@ -45,6 +45,7 @@ typedef struct Entry {
         bool has_bounds;       /* a bound was given; where not, `removes` means all ranges */
         Device device;         /* DEVICE_NONE: names the layer only */
         CapabilityRange range; /* 0 to CAPABILITY_MAX without a range */
+        uint32_t n_bytes;      /* of memory that it takes, local repositories aside */
         Text layer;
         size_t n_modes;        /* distinct modes, in ascending order of their flags */
         EntryMode modes[];

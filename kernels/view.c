@@ -69,6 +69,11 @@ size_t view_n_entries(const View *view)
         return view->own.n_entries;
 }
 
+size_t view_n_bytes(const View *view)
+{
+        return view->own.n_bytes;
+}
+
 int view_extend(View *view, bool inherit, Entry *const *entries, size_t n_entries, size_t max_entries, Fault *fault)
 {
         ViewOwn own;

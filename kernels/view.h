@@ -26,6 +26,9 @@ bool view_on_host(const View *view);
 /* How many own entries it has: one for each layer, device and range. */
 size_t view_n_entries(const View *view);
 
+/* The memory that its own entries take, local repositories aside. */
+size_t view_n_bytes(const View *view);
+
 /* Registers entries (counted up here): the same layer, device and range again
  * replaces. Without `inherit` the view first loses its own entries and the
  * host mapping. 0; 1 with FAULT_LIMIT: it would have more than max_entries, or

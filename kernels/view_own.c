@@ -174,6 +174,16 @@ static size_t count_entries(const ViewGroup *groups, uint32_t n_groups)
         return n;
 }
 
+static size_t count_bytes(const ViewGroup *groups, uint32_t n_groups)
+{
+        size_t n = 0;
+
+        for (uint32_t i = 0; i < n_groups; i++)
+                for (uint32_t j = 0; j < groups[i].n; j++)
+                        n += view_group_entries(&groups[i])[j]->n_bytes;
+        return n;
+}
+
 /* --- the table --- */
 
 static void table_add(ViewOwn *own, uint32_t number)
@@ -239,7 +249,8 @@ typedef struct OwnChange {
         LayerSet set;
         LayerChange *layers;
         size_t n;
-        size_t n_entries;  /* in the end */
+        size_t n_entries;  /* in the end, as the next */
+        size_t n_bytes;
 } OwnChange;
 
 static void own_change_deinit(OwnChange *change)
@@ -263,8 +274,11 @@ static int own_change_layers(ViewOwn *own, OwnChange *change, size_t max_entries
                 if (r)
                         return r;
                 change->n_entries += count_entries(to->groups, to->n_groups);
-                if (layer)
+                change->n_bytes += count_bytes(to->groups, to->n_groups);
+                if (layer) {
                         change->n_entries -= count_entries(layer->groups, layer->n_groups);
+                        change->n_bytes -= count_bytes(layer->groups, layer->n_groups);
+                }
                 if (change->n_entries > max_entries)
                         return fault_set(fault, FAULT_LIMIT, "the view would have more than the %zu own entries that the "
                                          "quota leaves: drop views that are not used", max_entries);
@@ -301,7 +315,7 @@ static void own_commit_layer(ViewOwn *own, LayerChange *change)
 
 int view_own_add(ViewOwn *own, Entry *const *entries, size_t n_entries, size_t max_entries, Fault *fault)
 {
-        CLEANUP(own_change_deinit) OwnChange change = { .n_entries = own->n_entries };
+        CLEANUP(own_change_deinit) OwnChange change = { .n_entries = own->n_entries, .n_bytes = own->n_bytes };
         int r;
 
         r = layer_set_make(&change.set, entries, n_entries, own->key, fault);
@@ -320,6 +334,7 @@ int view_own_add(ViewOwn *own, Entry *const *entries, size_t n_entries, size_t m
         for (size_t i = 0; i < change.n; i++)
                 own_commit_layer(own, &change.layers[i]);
         own->n_entries = change.n_entries;
+        own->n_bytes = change.n_bytes;
         return 0;
 }
 
@@ -345,6 +360,7 @@ static int own_copy_layer(ViewOwn *own, const ViewLayer *from)
         };
         table_add(own, own->n_layers++);
         own->n_entries += count_entries(groups, from->n_groups);
+        own->n_bytes += count_bytes(groups, from->n_groups);
         return 0;
 }
 

@@ -33,6 +33,7 @@ typedef struct ViewOwn {
         uint32_t *table;      /* numbers of layers plus one; 0: free */
         uint32_t mask;
         size_t n_entries;
+        size_t n_bytes;       /* of the entries */
         uint64_t key;         /* of the hash */
 } ViewOwn;
 

@@ -200,6 +200,34 @@ START_TEST(test_a_refused_extension_changes_nothing)
 }
 END_TEST
 
+/* What a view takes is what its entries take: nothing for those that were
+ * replaced. */
+START_TEST(test_bytes_are_those_of_the_entries)
+{
+        Entry *entries[] = { mapping_entry("A", "cuda", 1, 2, "fallback", 1), mapping_entry("A", "cuda", 1, 2, "inference", 1),
+                             mapping_entry("B", "cuda", 3, 4, "fallback", 1) };
+        View *view = NULL, *copy = NULL;
+        Fault fault;
+
+        ck_assert_int_eq(view_new(true, &view), 0);
+        ck_assert_uint_eq(view_n_bytes(view), 0);
+        for (int i = 0; i < 3; i++) {
+                ck_assert_int_eq(view_extend(view, true, entries, 1, 10, &fault), 0);
+                ck_assert_uint_eq(view_n_bytes(view), entries[0]->n_bytes);
+        }
+        ck_assert_int_eq(view_extend(view, true, entries + 1, 2, 10, &fault), 0);
+        ck_assert_uint_eq(view_n_bytes(view), entries[1]->n_bytes + entries[2]->n_bytes);
+        ck_assert_int_eq(view_copy(view, &copy), 0);
+        ck_assert_uint_eq(view_n_bytes(copy), view_n_bytes(view));
+        ck_assert_int_eq(view_extend(view, false, entries, 1, 10, &fault), 0);
+        ck_assert_uint_eq(view_n_bytes(view), entries[0]->n_bytes);
+        ck_assert_uint_ge(entries[0]->n_bytes, sizeof(Entry) + sizeof(EntryMode));
+        unref_all(entries, 3);
+        view_free(view);
+        view_free(copy);
+}
+END_TEST
+
 START_TEST(test_limit_of_ranges)
 {
         enum { N = LIMIT_RANGES };
@@ -283,4 +311,4 @@ END_TEST
 
 FIXTURE_MAIN("kernels/view", test_random_views_answer_as_the_plain_rule,
              test_a_copy_stands_on_the_same_ground_and_changes_alone, test_a_refused_extension_changes_nothing,
-             test_limit_of_ranges, test_candidates_come_best_first, test_memory_runs_out)
+             test_bytes_are_those_of_the_entries, test_limit_of_ranges, test_candidates_come_best_first, test_memory_runs_out)

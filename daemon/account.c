@@ -129,9 +129,9 @@ void account_log_refusal(Account *account, AccountKind kind)
         account->refused |= 1u << kind;
         fields.uid = account->uid;
         fields.peer = true;
-        log_warning(QUOTA, &fields, "uid %u%s%.*s has used up its quota of %s (%zu); further refusals are not logged",
-                    account->uid, account->has_cgroup ? " in " : "", (int)account->cgroup_size, account->cgroup,
-                    account_kind_title(kind), account->accounts->limits.domain[kind]);
+        log_warning(QUOTA, &fields, "Refused uid %u%s%.*s more %s; further refusals are not logged", account->uid,
+                    account->has_cgroup ? " in " : "", (int)account->cgroup_size, account->cgroup,
+                    account_kind_title(kind));
 }
 
 static size_t room(size_t used, size_t limit)

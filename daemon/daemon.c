@@ -26,7 +26,7 @@ static void daemon_fail(Daemon *daemon, const char *what, int r)
         LogFields fields = LOG_FIELDS_NULL;
 
         fields.error = -r;
-        log_error(FAILURE, &fields, "%s: %s", what, strerror(-r));
+        log_error(FAILURE, &fields, "%s", what);
         daemon->failed = true;
         loop_stop(&daemon->loop);
 }

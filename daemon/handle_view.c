@@ -7,14 +7,22 @@
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
 
+/* Memory of a parsed local repository, beside the metadata itself: rows, the
+ * variant's name, blocks of small arenas. Rounded up. */
+#define LOCAL_COST 4096
+#define LOCAL_VARIANT_COST 8192
+
+/* The bytes, what is parsed of them, and their texts. */
+#define LOCAL_METADATA_COST 3
+
 /* The entries and locals of one request, made and checked. */
 typedef struct Parts {
         Repository **locals;
+        size_t *local_sizes; /* what each takes of memory */
         size_t n_locals;
         Entry **entries;
         size_t n_entries;
-        uint32_t first_local; /* the session's number of the first */
-        size_t bytes;         /* of the request, for the charge */
+        size_t n_bytes; /* of the entries */
 } Parts;
 
 #define PARTS_NULL ((Parts){ 0 })
@@ -27,13 +35,21 @@ static void parts_deinit(Parts *parts)
                 entry_unref(parts->entries[i]);
 }
 
+static size_t local_metadata_size(const MsgLocal *local)
+{
+        size_t size = 0;
+
+        for (size_t i = 0; i < local->variants.n; i++)
+                size += local->variants.items[i].metadata.size;
+        return size;
+}
+
 static int locals_check_size(const MsgLocal *locals, size_t n_locals, Fault *fault)
 {
         size_t size = 0;
 
         for (size_t i = 0; i < n_locals; i++)
-                for (size_t j = 0; j < locals[i].variants.n; j++)
-                        size += locals[i].variants.items[j].metadata.size;
+                size += local_metadata_size(&locals[i]);
         if (size > LIMIT_LOCAL_BYTES)
                 return fault_set(fault, FAULT_TOO_LARGE,
                                  "The metadata of the local repositories has %zu bytes, over the limit of %u in one "
@@ -48,15 +64,39 @@ static int parts_make_locals(Parts *parts, const MsgLocal *locals, size_t n_loca
         r = locals_check_size(locals, n_locals, &request->fault);
         if (r != 0)
                 return r;
-        if (n_locals > UINT32_MAX - request->holdings->n_locals)
+        if (n_locals > UINT32_MAX - request->holdings->next_local)
                 return fault_set(&request->fault, FAULT_LIMIT, "The session has no numbers left for local repositories.");
         parts->locals = arena_zeroed(request->arena, n_locals, sizeof(*parts->locals));
-        if (!parts->locals)
+        parts->local_sizes = arena_zeroed(request->arena, n_locals, sizeof(*parts->local_sizes));
+        if (!parts->locals || !parts->local_sizes)
                 return error_trace(-ENOMEM);
         for (; parts->n_locals < n_locals; parts->n_locals++) {
-                r = repository_from_message(&locals[parts->n_locals], &parts->locals[parts->n_locals], &request->fault);
+                const MsgLocal *local = &locals[parts->n_locals];
+
+                r = repository_from_message(local, &parts->locals[parts->n_locals], &request->fault);
                 if (r != 0)
                         return r;
+                parts->local_sizes[parts->n_locals] = LOCAL_COST + local->variants.n * LOCAL_VARIANT_COST +
+                                                      LOCAL_METADATA_COST * local_metadata_size(local);
+        }
+        return 0;
+}
+
+static int parts_make_entries(Parts *parts, const MsgEntry *entries, size_t n_entries, Request *request)
+{
+        int r;
+
+        parts->entries = arena_zeroed(request->arena, n_entries, sizeof(*parts->entries));
+        if (!parts->entries)
+                return error_trace(-ENOMEM);
+        for (; parts->n_entries < n_entries; parts->n_entries++) {
+                Entry **entry = &parts->entries[parts->n_entries];
+
+                r = entry_from_message(&entries[parts->n_entries], parts->locals, parts->n_locals,
+                                       request->holdings->next_local, entry, &request->fault);
+                if (r != 0)
+                        return r;
+                parts->n_bytes += (*entry)->n_bytes;
         }
         return 0;
 }
@@ -66,47 +106,48 @@ static int parts_make(Parts *parts, const MsgEntry *entries, size_t n_entries, c
 {
         int r;
 
-        parts->first_local = request->holdings->n_locals;
-        parts->bytes = request->body.size;
         r = parts_make_locals(parts, locals, n_locals, request);
-        if (r != 0)
-                return r;
-        parts->entries = arena_zeroed(request->arena, n_entries, sizeof(*parts->entries));
-        if (!parts->entries)
-                return error_trace(-ENOMEM);
-        for (; parts->n_entries < n_entries; parts->n_entries++) {
-                r = entry_from_message(&entries[parts->n_entries], parts->locals, n_locals, parts->first_local,
-                                       &parts->entries[parts->n_entries], &request->fault);
-                if (r != 0)
-                        return r;
-        }
-        return 0;
+        return r == 0 ? parts_make_entries(parts, entries, n_entries, request) : r;
 }
 
-/* Registers the parts in `view`, which is no longer or not yet held, within
- * what the domain may still have beside the `spare` entries that go. */
-static int view_register(View *view, bool inherit, const Parts *parts, size_t spare, Request *request)
+/* Whether so many bytes more may be held. */
+static int request_check_bytes(Request *request, size_t n_bytes)
 {
         Account *account = request->session->charge.account;
-        size_t room = account_room(account, ACCOUNT_ENTRIES) + spare;
+
+        if (n_bytes <= account_room(account, ACCOUNT_HELD))
+                return 0;
+        account_log_refusal(account, ACCOUNT_HELD);
+        return fault_set(&request->fault, FAULT_LIMIT,
+                         "The views of this domain hold too many bytes. Drop some, or have quota.bytes raised.");
+}
+
+/* Registers the parts in `view`, within what the domain may have beside what
+ * is charged for the view already. */
+static int view_register(View *view, bool inherit, const Parts *parts, const HeldView *charged, Request *request)
+{
+        Account *account = request->session->charge.account;
+        size_t room = account_room(account, ACCOUNT_ENTRIES);
+        size_t n_bytes = parts->n_bytes + (inherit ? view_n_bytes(view) : 0);
         int r;
 
-        r = view_extend(view, inherit, parts->entries, parts->n_entries, room, &request->fault);
+        r = holdings_add_locals(request->holdings, account, parts->locals, parts->local_sizes, parts->n_locals,
+                                &request->fault);
+        if (r == 0 && n_bytes > charged->bytes.n)
+                r = request_check_bytes(request, n_bytes - charged->bytes.n);
+        if (r != 0)
+                return r;
+        r = view_extend(view, inherit, parts->entries, parts->n_entries, charged->entries.n + room, &request->fault);
         if (r == 1 && request->fault.name == FAULT_LIMIT && parts->n_entries > room)
                 account_log_refusal(account, ACCOUNT_ENTRIES);
         return r;
 }
 
-static int refuse_bytes(Request *request)
-{
-        return fault_set(&request->fault, FAULT_LIMIT,
-                         "The views of this domain hold too many bytes. Drop some, or have quota.bytes raised.");
-}
-
-/* What a view now costs. Entries fit: view_register saw to it. */
-static void held_charge_entries(HeldView *held, Account *account)
+/* What the view costs now, which fits: view_register saw to it. */
+static void held_charge(HeldView *held, Account *account)
 {
         (void)charge_set(&held->entries, account, ACCOUNT_ENTRIES, view_n_entries(held->view));
+        (void)charge_set(&held->bytes, account, ACCOUNT_HELD, view_n_bytes(held->view));
 }
 
 static void parts_answer(const Parts *parts, const HeldView *held, Request *request)
@@ -115,8 +156,8 @@ static void parts_answer(const Parts *parts, const HeldView *held, Request *requ
 
         result->entries = (int64_t)held->entries.n;
         if (parts->n_locals)
-                result->first_local = INTEGER_PRESENT(parts->first_local);
-        request->holdings->n_locals += (uint32_t)parts->n_locals;
+                result->first_local = INTEGER_PRESENT(request->holdings->next_local);
+        request->holdings->next_local += (uint32_t)parts->n_locals;
 }
 
 /* --- view.create --- */
@@ -134,52 +175,53 @@ static int view_create_check(const MsgViewCreate *create, Request *request)
         return 0;
 }
 
-/* The view as its parent makes it; *ret_bytes is what of the parent's it keeps. */
-static int view_from_parent(OptionalInteger parent, Request *request, View **ret_view, size_t *ret_bytes)
+static int refuse_entries(Request *request)
 {
-        HeldView *held;
+        account_log_refusal(request->session->charge.account, ACCOUNT_ENTRIES);
+        return fault_set(&request->fault, FAULT_LIMIT,
+                         "The views of this domain have too many own entries. Drop some, or have quota.entries raised.");
+}
 
-        *ret_bytes = 0;
+/* An empty view on the parent's ground, or a copy of the parent. */
+static int view_from_parent(OptionalInteger parent, Request *request, View **ret_view)
+{
+        const HeldView *held;
+
         if (!parent.present || parent.value == 0)
                 return view_new(parent.present, ret_view);
         held = holdings_view(request->holdings, parent.value);
         if (!held)
                 return fault_set(&request->fault, FAULT_BAD_REQUEST, "There is no view %" PRId64 " to be the parent.",
                                  parent.value);
-        *ret_bytes = held->bytes.n;
-        return held->view ? view_copy(held->view, ret_view) : view_new(true, ret_view);
+        if (!held->view)
+                return view_new(true, ret_view);
+        if (held->entries.n > account_room(request->session->charge.account, ACCOUNT_ENTRIES))
+                return refuse_entries(request);
+        return view_copy(held->view, ret_view);
 }
 
 int handle_view_create(Request *request)
 {
         const MsgViewCreate *create = request->params;
-        Account *account = request->session->charge.account;
         CLEANUP(parts_deinit) Parts parts = PARTS_NULL;
         CLEANUP(view_freep) View *view = NULL;
-        CLEANUP(charge_clear) Charge bytes = CHARGE_NULL;
         HeldView *held;
-        size_t inherited;
         int r;
 
         r = view_create_check(create, request);
         if (r == 0)
-                r = view_from_parent(create->parent, request, &view, &inherited);
+                r = view_from_parent(create->parent, request, &view);
         if (r == 0)
                 r = parts_make(&parts, create->entries.items, create->entries.n, create->locals.items,
                                create->locals.n, request);
         if (r == 0)
-                r = view_register(view, true, &parts, 0, request);
+                r = view_register(view, true, &parts, &(HeldView){ 0 }, request);
+        if (r == 0)
+                r = holdings_add_view(request->holdings, (uint32_t)create->view, view, &held);
         if (r != 0)
                 return r;
-        if (charge_set(&bytes, account, ACCOUNT_HELD, inherited + parts.bytes) != 0)
-                return refuse_bytes(request);
-        r = holdings_add_view(request->holdings, (uint32_t)create->view, view, &held);
-        if (r < 0)
-                return r;
         view = NULL;
-        held->bytes = bytes;
-        bytes = CHARGE_NULL;
-        held_charge_entries(held, account);
+        held_charge(held, request->session->charge.account);
         request->daemon->n_views += held->number != 1;
         parts_answer(&parts, held, request);
         return REQUEST_DONE;
@@ -205,10 +247,8 @@ static HeldView *request_view(Request *request, int64_t number)
 int handle_view_extend(Request *request)
 {
         const MsgViewExtend *extend = request->params;
-        Account *account = request->session->charge.account;
         CLEANUP(parts_deinit) Parts parts = PARTS_NULL;
         HeldView *held = request_view(request, extend->view);
-        size_t before;
         int r;
 
         if (!held)
@@ -220,18 +260,14 @@ int handle_view_extend(Request *request)
         }
         r = parts_make(&parts, extend->entries.items, extend->entries.n, extend->locals.items, extend->locals.n,
                        request);
+        if (r == 0)
+                r = view_register(held->view, extend->inherit, &parts, held, request);
         if (r != 0)
                 return r;
-        before = held->bytes.n;
-        if (charge_set(&held->bytes, account, ACCOUNT_HELD, (extend->inherit ? before : 0) + parts.bytes) != 0)
-                return refuse_bytes(request);
-        r = view_register(held->view, extend->inherit, &parts, held->entries.n, request);
-        if (r != 0) {
-                (void)charge_set(&held->bytes, account, ACCOUNT_HELD, before);
-                return r;
-        }
-        held_charge_entries(held, account);
+        held_charge(held, request->session->charge.account);
         parts_answer(&parts, held, request);
+        if (!extend->inherit)
+                holdings_sweep_locals(request->holdings);
         return REQUEST_DONE;
 }
 
@@ -246,5 +282,6 @@ int handle_view_drop(Request *request)
                 return REQUEST_FAULT;
         request->daemon->n_views -= held->number != 1;
         holdings_drop_view(request->holdings, held);
+        holdings_sweep_locals(request->holdings);
         return REQUEST_DONE;
 }

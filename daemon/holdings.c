@@ -50,6 +50,12 @@ static void held_view_deinit(HeldView *held)
         charge_clear(&held->bytes);
 }
 
+static void held_local_deinit(HeldLocal *held)
+{
+        repository_unref(held->repository);
+        charge_clear(&held->bytes);
+}
+
 Holdings *holdings_free(Holdings *holdings)
 {
         if (!holdings)
@@ -65,6 +71,9 @@ Holdings *holdings_free(Holdings *holdings)
                 held_view_deinit(&holdings->views[i]);
         alloc_free(holdings->views);
         choice_memo_forget(&holdings->memo);
+        for (size_t i = 0; i < holdings->n_locals; i++)
+                held_local_deinit(&holdings->locals[i]);
+        alloc_free(holdings->locals);
         alloc_free(holdings->environment);
         alloc_free(holdings);
         return NULL;
@@ -99,6 +108,55 @@ void holdings_drop_view(Holdings *holdings, HeldView *held)
         held_view_deinit(held);
         memmove(held, held + 1, (holdings->n_views - i - 1) * sizeof(*held));
         holdings->n_views--;
+}
+
+void holdings_sweep_locals(Holdings *holdings)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < holdings->n_locals; i++) {
+                if (repository_is_shared(holdings->locals[i].repository))
+                        holdings->locals[n++] = holdings->locals[i];
+                else
+                        held_local_deinit(&holdings->locals[i]);
+        }
+        holdings->n_locals = n;
+}
+
+static void holdings_drop_last_locals(Holdings *holdings, size_t n)
+{
+        while (n--)
+                held_local_deinit(&holdings->locals[--holdings->n_locals]);
+}
+
+int holdings_add_locals(Holdings *holdings, Account *account, Repository *const *repositories, const size_t *sizes,
+                        size_t n, Fault *fault)
+{
+        HeldLocal *locals;
+
+        if (!n)
+                return 0;
+        holdings_sweep_locals(holdings);
+        if (n > HOLDINGS_LOCALS - holdings->n_locals)
+                return fault_set(fault, FAULT_LIMIT, "A session has at most %d local repositories. Drop views that name some.",
+                                 HOLDINGS_LOCALS);
+        locals = alloc_resize(holdings->locals, holdings->n_locals + n, sizeof(*locals));
+        if (!locals)
+                return error_trace(-ENOMEM);
+        holdings->locals = locals;
+        for (size_t i = 0; i < n; i++) {
+                HeldLocal *held = &locals[holdings->n_locals];
+
+                *held = (HeldLocal){ 0 };
+                if (charge_set(&held->bytes, account, ACCOUNT_HELD, sizes[i]) != 0) {
+                        holdings_drop_last_locals(holdings, i);
+                        return fault_set(fault, FAULT_LIMIT, "The local repositories of this domain hold too many bytes. "
+                                         "Drop views, or have quota.bytes raised.");
+                }
+                held->repository = repository_ref(repositories[i]);
+                holdings->n_locals++;
+        }
+        return 0;
 }
 
 size_t holdings_n_entries(const Holdings *holdings)

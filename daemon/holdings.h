@@ -19,12 +19,24 @@ typedef struct HeldView {
         Charge bytes;
 } HeldView;
 
+/* A local repository that the session named, for as long as entries refer to it. */
+typedef struct HeldLocal {
+        Repository *repository; /* counted */
+        Charge bytes;
+} HeldLocal;
+
+/* Guess: a model has some dozens of layers, each from another place at most.
+ * Bounds the work of looking for those that nobody refers to any more. */
+#define HOLDINGS_LOCALS 1024
+
 typedef struct Holdings {
         Environment *environment;
         ChoiceMemo *memo;
         HeldView *views; /* in the order in which they were made */
         size_t n_views;
-        uint32_t n_locals; /* numbers given to local repositories so far */
+        HeldLocal *locals;
+        size_t n_locals;
+        uint32_t next_local; /* the number of the session's next local repository */
         uint32_t last_lease;
         Wait *waits;   /* acquires in flight */
         Lease *leases; /* newest first */
@@ -48,6 +60,15 @@ HeldView *holdings_view(const Holdings *holdings, int64_t number);
  * the view still the caller's. */
 int holdings_add_view(Holdings *holdings, uint32_t number, View *view, HeldView **ret_held);
 void holdings_drop_view(Holdings *holdings, HeldView *held);
+
+/* Takes part in n local repositories (counted up here), charging what each
+ * takes, `sizes`, and forgets those that nobody else refers to. 0; 1 with
+ * FAULT_LIMIT, -ENOMEM: none is held. */
+int holdings_add_locals(Holdings *holdings, Account *account, Repository *const *repositories, const size_t *sizes,
+                        size_t n, Fault *fault);
+
+/* After entries went: forgets the repositories that only they referred to. */
+void holdings_sweep_locals(Holdings *holdings);
 
 /* Own entries of all its views. */
 size_t holdings_n_entries(const Holdings *holdings);

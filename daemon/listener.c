@@ -50,8 +50,7 @@ static void listener_starve(Listener *listener, int error)
 
         fields.error = error;
         if (!listener->starved)
-                log_error(FAILURE, &fields, "Cannot accept: %s; connections are turned away until that ends",
-                          strerror(error));
+                log_error(FAILURE, &fields, "Connections are turned away for a while: cannot accept");
         listener->starved = true;
         (void)uv_poll_stop(&listener->poll);
         (void)uv_timer_start(&listener->timer, listener_resume, PAUSE_MS, 0);

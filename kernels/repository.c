@@ -36,6 +36,11 @@ Repository *repository_ref(Repository *repository)
         return repository;
 }
 
+bool repository_is_shared(const Repository *repository)
+{
+        return __atomic_load_n(&repository->n_users, __ATOMIC_ACQUIRE) > 1;
+}
+
 Repository *repository_unref(Repository *repository)
 {
         RepositoryStore *store = (RepositoryStore *)repository;

@@ -42,6 +42,9 @@ int repository_from_message(const MsgLocal *message, Repository **ret_repository
  * too-large; negative. Blocks: file thread only. */
 int repository_scan(const char *path, uid_t owner, Repository **ret_repository, Fault *fault);
 
+/* Whether there are more users than the one who asks. */
+bool repository_is_shared(const Repository *repository);
+
 Repository *repository_ref(Repository *repository);
 Repository *repository_unref(Repository *repository);
 DEFINE_CLEANUP(Repository *, repository_unref)

@@ -121,6 +121,16 @@ static Token token_next(Text text, size_t i)
 
 /* --- where an error is --- */
 
+/* jansson quotes what it stumbled over, whole bytes of it. */
+static void make_printable(char *message)
+{
+        bool utf8 = text_is_utf8(text_of(message));
+
+        for (char *c = message; *c; c++)
+                if ((unsigned char)*c < ' ' || *c == 0x7f || (!utf8 && (unsigned char)*c >= 0x80))
+                        *c = '?';
+}
+
 static void error_at(JsonError *error, Text text, size_t offset, const char *message)
 {
         size_t line = 1, start = 0;
@@ -133,6 +143,7 @@ static void error_at(JsonError *error, Text text, size_t offset, const char *mes
         error->line = line;
         error->column = offset - start + 1;
         (void)snprintf(error->message, sizeof(error->message), "%s", message);
+        make_printable(error->message);
 }
 
 /* A text whose line ends before it does. */
@@ -470,6 +481,8 @@ size_t json_path_print(const JsonPath *path, char *buffer, size_t size)
                 (void)snprintf(number, sizeof(number), "%zu", path->index);
                 used = put_key(buffer, size, used, text_of(number));
         }
+        while (!text_is_utf8((Text){ buffer, used }))
+                used--; /* full inside a sequence */
         buffer[used] = 0;
         return used;
 }

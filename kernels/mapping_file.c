@@ -38,14 +38,16 @@ static int bad(File *file, const JsonPath *path, const char *format, ...) __attr
 
 static int bad(File *file, const JsonPath *path, const char *format, ...)
 {
-        char message[LIMIT_FAULT_MESSAGE];
+        char message[2 * LIMIT_FAULT_MESSAGE];
         va_list arguments;
+        Fault fault;
         int r;
 
         va_start(arguments, format);
         (void)vsnprintf(message, sizeof(message), format, arguments);
         va_end(arguments);
-        r = mapping_set_fault_at(file->set, file->path, path, message);
+        (void)fault_set(&fault, FAULT_BAD_REQUEST, "%s", message); /* for how it cuts and cleans */
+        r = mapping_set_fault_at(file->set, file->path, path, fault.message);
         return r < 0 ? r : 1;
 }
 

@@ -85,11 +85,13 @@ static int add_fault(MappingSet *set, Text file, OptionalInteger line, OptionalI
                      const char *message)
 {
         MsgMappingFault fault = { .line = line, .column = column };
+        Fault name;
 
         drop_entries(set);
         if (set->n_faults == LIMIT_MAPPING_FAULTS)
                 return 0;
-        if (arena_copy(&set->arena, file, &fault.file) < 0 || arena_copy(&set->arena, pointer, &fault.pointer) < 0 ||
+        (void)fault_set(&name, FAULT_INTERNAL, "%.*s", TEXT_PRINT(file)); /* for how it cleans */
+        if (arena_copy(&set->arena, text_of(name.message), &fault.file) < 0 || arena_copy(&set->arena, pointer, &fault.pointer) < 0 ||
             arena_copy(&set->arena, text_of(message), &fault.message) < 0)
                 return error_trace(-ENOMEM);
         set->faults[set->n_faults++] = fault;
@@ -101,8 +103,6 @@ int mapping_set_fault_at(MappingSet *set, Text file, const JsonPath *path, const
         char pointer[400];
         size_t n = json_path_print(path, pointer, sizeof(pointer));
 
-        while (n && !text_is_utf8((Text){ pointer, n }))
-                n--; /* cut inside a sequence */
         return add_fault(set, file, INTEGER_ABSENT, INTEGER_ABSENT, (Text){ pointer, n }, message);
 }
 
@@ -168,7 +168,11 @@ static int load_file(MappingSet *set, Text name, Text path, int64_t now_us)
         CLEANUP_ARENA Arena arena = ARENA_NULL;
         Fault fault = FAULT_NULL;
         Text bytes;
-        int r = folders_read(path.data, LIMIT_MAPPING_FILE, &arena, &bytes, &fault);
+        int r;
+
+        if (!text_is_utf8(path)) /* answers name it as their source */
+                return mapping_set_fault_whole(set, path, "the path is not UTF-8; rename the file");
+        r = folders_read(path.data, LIMIT_MAPPING_FILE, &arena, &bytes, &fault);
 
         if (r < 0)
                 return error_trace(r);

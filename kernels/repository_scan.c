@@ -141,8 +141,11 @@ static int take_variant(Scan *scan, Text name)
         Fault why = FAULT_NULL;
         struct stat stat;
         Text bytes = TEXT_NULL;
-        int r = ownership_open(&scan->ownership, scan->build, name.data, &folder, &stat, &why);
+        int r;
 
+        if (!text_is_utf8(name))
+                return 0; /* no variant's name, and nothing to show to anybody */
+        r = ownership_open(&scan->ownership, scan->build, name.data, &folder, &stat, &why);
         if (!r && !S_ISDIR(stat.st_mode))
                 return 0;
         if (!r)

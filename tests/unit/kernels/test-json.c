@@ -48,6 +48,8 @@ START_TEST(test_nul_byte)
         ck_assert_int_eq(parse(text, sizeof(text) - 1, 0, &error), 1);
         ck_assert_uint_eq(error.line, 2);
         ck_assert_uint_eq(error.column, 4);
+        ck_assert_int_eq(parse("{\"el\\\xe0\xa4\x84\xd4", 9, 0, &error), 1);
+        ck_assert(text_is_utf8(text_of(error.message)));
         ck_assert_int_eq(parse("[\"\xff\"]", 5, 0, &error), 1);
         ck_assert_uint_eq(error.column, 3);
 }
@@ -131,6 +133,9 @@ START_TEST(test_path)
         ck_assert_uint_eq(json_path_print(NULL, buffer, sizeof(buffer)), 0);
         ck_assert_str_eq(buffer, "");
         ck_assert_uint_eq(json_path_print(&item, tight, sizeof(tight)), 7);
+        layer.key = TEXT("\xc3\xa4\xc3\xa4");
+        layer.parent = NULL;
+        ck_assert_uint_eq(json_path_print(&layer, tight, 5), 3); /* "/", one of the two */
         ck_assert_int_eq(json_fault(&fault, FAULT_CORRUPT, &mapping, "is %d", 3), 1);
         ck_assert_str_eq(fault.message, "/mapping: is 3");
 }

@@ -264,6 +264,9 @@ START_TEST(test_unreadable_file)
         ck_assert_int_eq(mapping_set_load_file(set, "/nowhere/x.json", 1), 0);
         ck_assert_uint_eq(set->n_faults, 1);
         ck_assert(text_equal(set->faults[0].file, TEXT("/nowhere/x.json")));
+        ck_assert_int_eq(mapping_set_load_file(set, "/nowhere/\xff.json", 1), 0);
+        ck_assert_uint_eq(set->n_faults, 2);
+        ck_assert(text_is_utf8(set->faults[1].file));
 }
 END_TEST
 

@@ -238,6 +238,7 @@ START_TEST(test_scan)
         Fault fault = FAULT_NULL;
 
         make_repository();
+        ck_assert_int_eq(mkdir(at("repo/build/torch-\xff"), 0755), 0);
         write_file("repo/build/torch-cuda/metadata.json", "[");
         ck_assert_msg(scan(at("repo"), &repository, &fault) == 0, "%s", fault.message);
         ck_assert(text_equal(repository->name, text_of(at("repo"))));

@@ -87,26 +87,17 @@ static void record_fields(LogRecord *record, const LogFields *fields)
         log_record_text(record, "KERNELSD_FILE", fields->file);
 }
 
-/* What a reader of a line wants beside the message: who. */
-static void line_fields(char *line, size_t size, const LogFields *fields)
-{
-        size_t used = strlen(line);
-
-        if (fields->session > 0 && used < size)
-                used += (size_t)snprintf(line + used, size - used, " (session %" PRId64 ", uid %" PRId64 ", pid %" PRId64 ")",
-                                         fields->session, fields->uid, fields->pid);
-        if (fields->error && used < size)
-                (void)snprintf(line + used, size - used, ": %s", strerrordesc_np(abs(fields->error)));
-}
-
 /* With the lock held. */
 static bool log_emit(LogLevel level, LogEvent event, const LogFields *fields, const char *message)
 {
         LogRecord record = LOG_RECORD_NULL;
         char line[LOG_LINE_SIZE];
 
-        (void)snprintf(line, sizeof(line), "%s", message);
-        line_fields(line, sizeof(line), fields);
+        /* Whoever writes the message says in it what a reader of a line wants. */
+        if (fields->session > 0)
+                (void)snprintf(line, sizeof(line), "%s (session %" PRId64 ")", message, fields->session);
+        else
+                (void)snprintf(line, sizeof(line), "%s", message);
         log_ring_add(log_levels[level].name, line);
         if ((int)level > log_state.level)
                 return true;

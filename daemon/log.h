@@ -30,7 +30,8 @@ typedef enum LogEvent {
         _LOG_EVENT_MAX,
 } LogEvent;
 
-/* Fields beside the message; what is absent or below 0 is left out. */
+/* Fields beside the message; what is absent or below 0 is left out. A line on
+ * stderr has of them the session alone. */
 typedef struct LogFields {
         int64_t session;  /* KERNELSD_SESSION; 0: none */
         int64_t uid;      /* KERNELSD_UID */

@@ -129,7 +129,7 @@ static void loader_failed(MappingLoader *loader, int r)
         LogFields fields = LOG_FIELDS_NULL;
 
         fields.error = r;
-        log_error(FAILURE, &fields, "Cannot load the mapping");
+        log_error(FAILURE, &fields, "Cannot load the mapping: %s", strerrordesc_np(-r));
         fault_list_add(&faults, TEXT("mapping.d"), 0, 0, TEXT_NULL, "cannot be loaded: %s", strerrordesc_np(-r));
         (void)loader_take_faults(loader, &faults);
 }

@@ -1,6 +1,7 @@
 #include "daemon/reload.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "daemon/log.h"
 #include "daemon/service.h"
@@ -99,7 +100,7 @@ static void reload_failed(int r)
         LogFields fields = LOG_FIELDS_NULL;
 
         fields.error = r;
-        log_error(FAILURE, &fields, "Cannot read the configuration anew");
+        log_error(FAILURE, &fields, "Cannot read the configuration anew: %s", strerrordesc_np(-r));
 }
 
 static void reload_on_done(Job *job, int result)

@@ -66,7 +66,7 @@ START_TEST(test_lines)
         log_close();
         stderr_give_back();
         ck_assert_str_eq(text, "kernelsd: notice: hello 1\n"
-                               "kernelsd: warning: bad??[2Jname (session 5, uid 1000, pid 77): No space left on device\n"
+                               "kernelsd: warning: bad??[2Jname (session 5)\n"
                                "kernelsd: debug: seen\n");
 }
 END_TEST

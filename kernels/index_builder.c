@@ -16,6 +16,9 @@
  * of thousands stays linear. Guess: neighbours are alike, others seldom are. */
 #define REFERENCES_COMPARED 8
 
+/* How far ahead entries are fetched. Measured: 2 to 8 are alike. */
+#define LAYERS_AHEAD 4
+
 /* How many keys are tried; one fails about once in 10^9 mappings. */
 #define KEYS_TRIED 8
 
@@ -86,7 +89,8 @@ static int reference_encode(Builder *builder, const Reference *reference, Text l
         int r = 0;
 
         assert(reference->kind != REFERENCE_LOCAL);
-        if (!text_equal(reference->layer, layer))
+        /* An entry's references share its text, if it is the same. */
+        if (reference->layer.data != layer.data && !text_equal(reference->layer, layer))
                 r = index_pool_text(pool, reference->layer, &encoded.layer);
         if (!r)
                 r = reference->kind == REFERENCE_PATH ? index_pool_path(pool, reference->path, &encoded.name) :
@@ -337,13 +341,30 @@ static int builder_begin(Builder *builder)
         return r < 0 ? r : builder_scratch(builder);
 }
 
+/* Entries lie all over the memory: fetches those of a later layer. */
+static void fetch_layer(const LayerSet *set, size_t number)
+{
+        const LayerGroup *layer = &set->layers[number];
+
+        for (uint32_t i = 0; i < layer->n && i < 8; i++) {
+                const char *entry = (const char *)set->entries[layer->first + i];
+
+                for (size_t line = 0; line < 5; line++)
+                        __builtin_prefetch(entry + line * 64);
+        }
+}
+
 static int builder_write_layers(Builder *builder)
 {
         IndexRecord *records = (IndexRecord *)(builder->block + builder->header->records.offset);
 
         builder->blocks = builder->used = align_up(builder->used, 8);
         for (size_t i = 0; i < builder->set.n_layers; i++) {
-                int r = layer_write(builder, &builder->set.layers[i], &records[builder->slots[i]]);
+                int r;
+
+                if (i + LAYERS_AHEAD < builder->set.n_layers)
+                        fetch_layer(&builder->set, i + LAYERS_AHEAD);
+                r = layer_write(builder, &builder->set.layers[i], &records[builder->slots[i]]);
 
                 if (r)
                         return r;

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 
 #include "proto/base/alloc.h"
 #include "proto/index_reader.h"
@@ -71,25 +72,37 @@ static int append_text(IndexPool *pool, const uint8_t *head, size_t n_head, Text
         return r;
 }
 
+static bool text_is_at(const IndexPool *pool, uint32_t offset, const uint8_t *head, size_t n_head, Text text)
+{
+        const uint8_t *there = pool->texts.data + offset;
+
+        return there[0] == head[0] && memcmp(there, head, n_head) == 0 &&
+               memcmp(there + n_head, text.data, text.size) == 0;
+}
+
 int index_pool_text(IndexPool *pool, Text text, uint32_t *ret_offset)
 {
         IndexPoolTable *table = &pool->text_table;
-        uint32_t check = (uint32_t)index_hash(text, pool->key), offset;
+        uint32_t check, offset;
         uint8_t head[3];
         size_t n_head, at;
         int r;
 
         assert(text.size <= UINT16_MAX);
         n_head = encode_head(head, text.size);
+        if (pool->texts.size && text_is_at(pool, pool->last, head, n_head, text)) {
+                *ret_offset = pool->last;
+                return 0;
+        }
+        check = (uint32_t)index_hash(text, pool->key);
         r = table_reserve(table);
         if (r < 0)
                 return r;
         for (at = check & table->mask; table->slots[at].number; at = (at + 1) & table->mask) {
-                const uint8_t *there = pool->texts.data + table->slots[at].number - 1;
+                uint32_t number = table->slots[at].number - 1;
 
-                if (table->slots[at].check == check && there[0] == head[0] && memcmp(there, head, n_head) == 0 &&
-                    memcmp(there + n_head, text.data, text.size) == 0) {
-                        *ret_offset = table->slots[at].number - 1;
+                if (table->slots[at].check == check && text_is_at(pool, number, head, n_head, text)) {
+                        *ret_offset = pool->last = number;
                         return 0;
                 }
         }
@@ -98,7 +111,7 @@ int index_pool_text(IndexPool *pool, Text text, uint32_t *ret_offset)
         if (r)
                 return r;
         table_add(table, at, check, offset);
-        *ret_offset = offset;
+        *ret_offset = pool->last = offset;
         return 0;
 }
 

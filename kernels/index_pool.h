@@ -25,6 +25,7 @@ typedef struct IndexPool {
         IndexPoolTable text_table;
         IndexPoolTable range_table;
         IndexPoolTable path_table; /* by the offset of the text */
+        uint32_t last;             /* the text that was asked for before */
 } IndexPool;
 
 #define INDEX_POOL_NULL ((IndexPool){ 0 })

@@ -52,7 +52,11 @@ static int number_layers(LayerSet *set, Entry *const *entries, size_t n_entries,
         for (size_t i = 0; i < n_entries; i++) {
                 Text name = entries[i]->layer;
 
-                numbers[i] = layer_table_number(&table, set, name, index_hash(name, key));
+                /* Files name the entries of a layer one behind the other. */
+                if (i && text_equal(name, entries[i - 1]->layer))
+                        numbers[i] = numbers[i - 1];
+                else
+                        numbers[i] = layer_table_number(&table, set, name, index_hash(name, key));
                 set->layers[numbers[i]].n++;
         }
         alloc_free(table.numbers);

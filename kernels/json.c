@@ -25,17 +25,20 @@ static _Thread_local struct {
         jmp_buf leave;
 } loading;
 
+/* Outside of a call of ours it is somebody else's, a test's, that uses jansson. */
 static void *json_allocate(size_t size)
 {
-        void *block = arena_bytes(loading.arena, size);
+        void *block = loading.arena ? arena_bytes(loading.arena, size) : alloc_bytes(size);
 
-        if (!block)
+        if (!block && loading.arena)
                 longjmp(loading.leave, 1);
         return block;
 }
 
 static void json_release(void *block)
 {
+        if (!loading.arena)
+                alloc_free(block);
 }
 
 static void json_set_allocator(void)
@@ -244,9 +247,8 @@ static void blank_open_objects(char *data, size_t size, const char *const *way)
 /* --- parsing --- */
 
 /* NULL: no JSON, or no memory, which *ret_memory tells. */
-static json_t *load_guarded(Arena *arena, Text text, size_t flags, json_error_t *error, bool *ret_memory)
+static json_t *load_guarded(Text text, size_t flags, json_error_t *error, bool *ret_memory)
 {
-        loading.arena = arena;
         *ret_memory = true;
         if (setjmp(loading.leave)) {
                 *ret_memory = false;
@@ -259,8 +261,11 @@ static int load(Arena *arena, Text text, size_t flags, json_t **ret_root, JsonEr
 {
         json_error_t jansson_error = { .position = 0 };
         bool memory;
-        json_t *root = load_guarded(arena, text, flags, &jansson_error, &memory);
+        json_t *root;
 
+        loading.arena = arena;
+        root = load_guarded(text, flags, &jansson_error, &memory);
+        loading.arena = NULL;
         if (!memory)
                 return -ENOMEM;
         if (root) {

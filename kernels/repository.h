@@ -33,7 +33,9 @@ struct Repository {
         RepositoryVariant *variants;
 };
 
-/* From a client's message; limits as design section 6. 0, 1, -ENOMEM. */
+/* From a client's message; limits as design section 6. A malformed
+ * metadata.json is its variant's fault. 0; 1 with invalid-name or too-large;
+ * -ENOMEM. */
 int repository_from_message(const MsgLocal *message, Repository **ret_repository, Fault *fault);
 
 /* Opens `path` (absolute), holds the ownership rule of design section 4 on
@@ -50,8 +52,10 @@ Repository *repository_unref(Repository *repository);
 DEFINE_CLEANUP(Repository *, repository_unref)
 
 /* Chooses the variant: acceptance and preference, then the arch gate, a refused
- * one giving way to the next. Pure. 0 with the number and verdict; 1 with
- * no-variant or arch, the message listing every variant and why not. */
+ * one giving way to the next, as does one whose metadata is faulty. Pure. 0 with
+ * the number and verdict; 1 with no-variant or arch, or, where only faulty ones
+ * fit, with the fault of the best (corrupt, untrusted); the message lists the
+ * variants and why not. -ENOMEM. */
 int repository_choose(const Repository *repository, const Environment *environment, Device device,
                       OptionalInteger capability, Text gfx, Trace *trace, size_t *ret_variant,
                       ArchVerdict *ret_arch, Fault *fault);

@@ -239,6 +239,7 @@ START_TEST(test_change_during_the_check)
         while (r == STEP_MORE);
         ck_assert_int_eq(r, STEP_FAULT);
         ck_assert_int_eq(fault.name, FAULT_CORRUPT);
+        ck_assert_ptr_nonnull(strstr(fault.message, "k.so changed while it was being checked"));
 }
 END_TEST
 

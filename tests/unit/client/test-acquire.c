@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -126,6 +127,7 @@ static void notify(Peer *peer, int files)
 
 static void script_progress(Peer *peer, unsigned n)
 {
+        struct pollfd readable = { .fd = peer->fd, .events = POLLIN };
         uint32_t acquire;
 
         peer_greet(peer);
@@ -133,13 +135,10 @@ static void script_progress(Peer *peer, unsigned n)
         acquire = peer->id;
         notify(peer, 1);
         peer_notify(peer, "weather", peer_map("#rain", 1, NULL));
-        for (;;) {
+        do {
                 notify(peer, 2);
                 peer->id = acquire;
-                if (recv(peer->fd, &(char){ 0 }, 1, MSG_PEEK | MSG_DONTWAIT) == 1)
-                        break;
-                (void)usleep(100);
-        }
+        } while (poll(&readable, 1, 1) == 0);
         peer_expect(peer, "cancel");
         ck_assert_int_eq(peer_integer(peer, "id"), acquire);
         /* It was too late to cancel: the lease comes all the same and goes back. */

@@ -302,9 +302,28 @@ def test_faulty_configuration():
     instance()
 
 
+def test_user():
+    """The user's units: a socket that nobody else can use, and a daemon behind it."""
+    run("useradd", "--create-home", "--uid", "4242", "kernelsd-test-user")
+    run("systemctl", "start", "user@4242.service")
+    path = "/run/user/4242/kernelsd/kernelsd.sock"
+
+    def user(*command):
+        return run("setpriv", "--reuid=4242", "--regid=4242", "--clear-groups", "env", "HOME=/home/kernelsd-test-user",
+                   "XDG_RUNTIME_DIR=/run/user/4242", *command)
+
+    user("systemctl", "--user", "start", "kernelsd.socket")
+    expect(stat.S_IMODE(os.stat(path).st_mode) == 0o600 and os.stat(path).st_uid == 4242, "mode or owner of the socket")
+    expect(stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode) == 0o700, "mode of its folder")
+    with Peer(path) as peer:
+        expect(peer.hello["uid"] == 4242, "the daemon's uid")
+    wait_for("active", lambda: user("systemctl", "--user", "is-active", "kernelsd.service").strip() == "active")
+    run("systemctl", "stop", "user@4242.service")
+
+
 TESTS = [test_verify, test_exposure, test_places, test_start_by_socket, test_peer_uids, test_mapping_watched, test_reload,
          test_reload_faulty, test_journal, test_homes, test_restart, test_stop_and_connect, test_kill, test_watchdog,
-         test_faulty_configuration]
+         test_faulty_configuration, test_user]
 
 
 def prepare():

@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "proto/base/alloc.h"
@@ -43,10 +44,34 @@ static int refuse_owner(const Ownership *ownership, uid_t uid, const char *what,
                          ownership->owner ? " or to the daemon's user" : "");
 }
 
-int ownership_check(Ownership *ownership, const struct stat *stat, const char *what, Fault *fault)
+/* With an access control list the group's bits of the mode are a mask over
+ * what the list gives to anybody. */
+static bool has_access_list(int fd, const char *name)
+{
+        char path[NAME_MAX + 64];
+
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d%s%s", fd, name ? "/" : "", name ? name : "");
+        return getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
+}
+
+static int check_group(Ownership *ownership, const struct stat *stat, int fd, const char *name, const char *what,
+                       Fault *fault)
 {
         gid_t group;
 
+        if (!primary_group(ownership, stat->st_uid, &group) || group != stat->st_gid)
+                return fault_set(fault, FAULT_UNTRUSTED,
+                                 "%s is writable for group %u, which is not its owner's own; run chmod g-w on it", what,
+                                 (unsigned)stat->st_gid);
+        if (has_access_list(fd, name))
+                return fault_set(fault, FAULT_UNTRUSTED,
+                                 "%s has an access control list that lets others write; run chmod g-w on it", what);
+        return 0;
+}
+
+int ownership_check(Ownership *ownership, const struct stat *stat, int fd, const char *name, const char *what,
+                    Fault *fault)
+{
         if (ownership->any)
                 return 0;
         if (!is_trusted_uid(ownership, stat->st_uid))
@@ -55,12 +80,7 @@ int ownership_check(Ownership *ownership, const struct stat *stat, const char *w
                 return 0; /* others can add to it, but not replace what is there */
         if (stat->st_mode & S_IWOTH)
                 return fault_set(fault, FAULT_UNTRUSTED, "%s is writable for everybody; run chmod o-w on it", what);
-        if ((stat->st_mode & S_IWGRP) &&
-            (!primary_group(ownership, stat->st_uid, &group) || group != stat->st_gid))
-                return fault_set(fault, FAULT_UNTRUSTED,
-                                 "%s is writable for group %u, which is not its owner's own; run chmod g-w on it", what,
-                                 (unsigned)stat->st_gid);
-        return 0;
+        return stat->st_mode & S_IWGRP ? check_group(ownership, stat, fd, name, what, fault) : 0;
 }
 
 /* --- going through a path --- */
@@ -115,7 +135,7 @@ static int walk_judge(Walk *walk, Fault *fault)
         if (walk->ownership->any)
                 return 0;
         describe(walk->fd, path, sizeof(path));
-        return ownership_check(walk->ownership, &walk->stat, path, fault);
+        return ownership_check(walk->ownership, &walk->stat, walk->fd, NULL, path, fault);
 }
 
 /* Replaces what was reached. */

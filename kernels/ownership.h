@@ -24,8 +24,11 @@ typedef struct Ownership {
 #define OWNERSHIP_OF(uid) ((Ownership){ .owner = (uid) })
 #define OWNERSHIP_ANY ((Ownership){ .any = true })
 
-/* Judges one file or folder, named `what` in the message. 0, or 1 with FAULT_UNTRUSTED. */
-int ownership_check(Ownership *ownership, const struct stat *stat, const char *what, Fault *fault);
+/* Judges one file or folder, named `what` in the message; name NULL: `fd` is it
+ * (O_PATH will do), else it is no link and lies in the folder `fd`. 0, or 1 with
+ * FAULT_UNTRUSTED. */
+int ownership_check(Ownership *ownership, const struct stat *stat, int fd, const char *name, const char *what,
+                    Fault *fault);
 
 /* Opens `path` with O_PATH, from `from` (AT_FDCWD for an absolute path),
  * following links (at most 40, the kernel's own number) and judging every

@@ -117,7 +117,7 @@ static int look_at(Tree *tree, const char *name, Text path, bool *ret_link, stru
                 return fault_set(fault, FAULT_CORRUPT, "%s went away while the folder was looked at", path.data);
         *ret_link = S_ISLNK(ret_stat->st_mode);
         if (!*ret_link)
-                return ownership_check(tree->ownership, ret_stat, path.data, fault);
+                return ownership_check(tree->ownership, ret_stat, dirfd(tree->stream), name, path.data, fault);
         r = ownership_open(tree->ownership, dirfd(tree->stream), name, &fd, ret_stat, &why);
         if (r <= 0)
                 return error_trace(r);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "kernels/ownership.h"
@@ -153,6 +154,35 @@ START_TEST(test_groups)
 }
 END_TEST
 
+static int overwrite(const char *path)
+{
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+        return fd < 0 || close(fd) < 0;
+}
+
+/* Of an access control list the mode shows the mask, as if it were the group's bits. */
+START_TEST(test_access_list)
+{
+        static const struct __attribute__((packed)) { uint32_t version; struct { uint16_t tag, bits; uint32_t id; } entries[5]; }
+                list = { 2, { { 0x01, 6, ~0u }, { 0x02, 6, USER_OTHER }, { 0x04, 4, ~0u }, { 0x10, 6, ~0u }, { 0x20, 4, ~0u } } };
+        Fault fault = FAULT_NULL;
+
+        USERS_OR_SKIP;
+        make_base();
+        if (setxattr(at("real/file"), "system.posix_acl_access", &list, sizeof(list), 0) < 0) {
+                (void)fprintf(stderr, "SKIPPED %s: no access control lists on this file system\n", __func__);
+                return;
+        }
+        ck_assert_int_eq(users_run(USER_OTHER, overwrite, at("real/file")), 0);
+        ck_assert_int_eq(try_open(at("real/file"), USER_OWNER, &fault), 1);
+        ck_assert_ptr_nonnull(strstr(fault.message, "access control list"));
+        ck_assert_int_eq(chmod(at("real/file"), 0644), 0); /* narrows the mask */
+        ck_assert_int_eq(users_run(USER_OTHER, overwrite, at("real/file")), 1);
+        ck_assert_int_eq(try_open(at("real/file"), USER_OWNER, &fault), 0);
+}
+END_TEST
+
 static int plant_link(const char *path)
 {
         char name[600];
@@ -192,4 +222,4 @@ START_TEST(test_torture)
 END_TEST
 
 FIXTURE_MAIN("kernels/ownership", test_walks_as_the_kernel_does, test_modes, test_folder_that_others_write, test_owners,
-             test_groups, test_planted_link, test_torture)
+             test_groups, test_access_list, test_planted_link, test_torture)

@@ -195,6 +195,26 @@ START_TEST(test_link_swap)
 }
 END_TEST
 
+/* The lock file lies elsewhere, and what it says is part of the mapping. */
+START_TEST(test_lock_file)
+{
+        char text[PATH_MAX + 256];
+
+        begin();
+        put("kernels.lock", "[{\"repo_id\": \"o/n\", \"sha\": \"0123456789abcdef0123456789abcdef01234567\", \"variants\": {}}]");
+        (void)snprintf(text, sizeof(text), USE("A", "{\"repo\": \"o/n\", \"locked\": \"%s\"}"), at("kernels.lock"));
+        put("mapping.d/a.json", text);
+        load();
+        ck_assert_uint_eq(mapping->n_faults, 0);
+        ck_assert_uint_eq(mapping->index.header->n_layers, 1);
+        put("kernels.lock", "[]");
+        while (mapping->n_faults == 0)
+                uv_run(&loop, UV_RUN_ONCE);
+        ck_assert_uint_eq(mapping->index.header->n_layers, 1);
+        end();
+}
+END_TEST
+
 /* Closed while a load waits or runs. */
 START_TEST(test_close)
 {
@@ -208,4 +228,4 @@ START_TEST(test_close)
 END_TEST
 
 FIXTURE_MAIN("daemon/mapping-loader", test_empty, test_change, test_faulty, test_faulty_first, test_path, test_link_swap,
-             test_close)
+             test_lock_file, test_close)

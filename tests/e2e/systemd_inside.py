@@ -23,6 +23,8 @@ CONFIG = pathlib.Path("/etc/kernelsd/kernelsd.json")
 DROP_IN = pathlib.Path("/run/systemd/system/kernelsd.service.d/test.conf")
 PATIENCE_S = 20
 EXPOSURE = 1.5
+ENVIRONMENT = {"torch": "2.7", "cxx11_abi": True, "backend": "cpu", "cpu": "x86_64", "os": "linux"}
+METADATA = {"name": "test", "id": "test_1", "version": 1, "license": "Apache-2.0", "python-depends": [], "backend": {"type": "cpu"}}
 
 
 class Peer:
@@ -33,18 +35,22 @@ class Peer:
         self.socket.settimeout(PATIENCE_S)
         self.socket.connect(path)
         self.n_sent = 0
-        self.hello = self.call("hello", {"protocol": 1, "client": "test"})
+        self.descriptors = []
+        self.hello = self.call("hello", {"protocol": 1, "client": "test", "environment": ENVIRONMENT})
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.socket.close()
+        for descriptor in self.descriptors:
+            os.close(descriptor)
 
     def receive(self, size):
         data = b""
         while len(data) < size:
-            part = self.socket.recv(size - len(data))
+            part, descriptors, _, _ = socket.recv_fds(self.socket, size - len(data), 4)
+            self.descriptors += descriptors
             if not part:
                 raise ConnectionError("closed by the daemon")
             data += part
@@ -228,17 +234,34 @@ def test_journal():
     expect(len(found["MESSAGE_ID"]) == 32 and found["PRIORITY"] == "3", f"{found}")
 
 
+def acquire(layer):
+    """The device and inode of the folder that is leased, or the error."""
+    with Peer() as peer:
+        try:
+            peer.call("acquire", {"view": 0, "query": {"layer": layer, "device": "cpu", "mode": "inference"}})
+        except RuntimeError as error:
+            return error.args[0]["name"]
+        expect(len(peer.descriptors) == 1, f"{peer.descriptors}")
+        lease = os.fstat(peer.descriptors[0])
+        return lease.st_dev, lease.st_ino
+
+
 def test_homes():
-    """Repositories may lie in /opt, /srv and /home; one that is not there is told."""
+    """Repositories may lie in /opt, /srv and /home, and are leased; one that is not there is told."""
     for number, parent in enumerate(("/opt", "/srv", "/home", "/nowhere")):
         path = pathlib.Path(parent) / "kernelsd-test-repository"
+        variant = path / "build" / "torch-cpu"
         if parent != "/nowhere":
-            (path / "build" / "torch-cpu").mkdir(parents=True)
+            variant.mkdir(parents=True)
+            (variant / "metadata.json").write_text(json.dumps(METADATA))
         write(MAPPING, mapping(*(f"L{i}" for i in range(number + 2)), path=str(path)))
         wait_for("the new mapping", lambda n=number: status()["layers"] == n + 2)
-        said = run("journalctl", "-u", "kernelsd.service", "-o", "cat")
-        told = f"Repository {path} cannot be used" in said
-        expect(told == (parent == "/nowhere"), said[-500:])
+        found = acquire("L0")
+        if parent == "/nowhere":
+            expect(found == "no-repository", f"{found}")
+            expect(f"Repository {path} cannot be used" in run("journalctl", "-u", "kernelsd.service", "-o", "cat"), "not told")
+        else:
+            expect(found == (variant.stat().st_dev, variant.stat().st_ino), f"{path}: {found}")
     write(MAPPING, mapping("A"))
     wait_for("one layer", lambda: status()["layers"] == 1)
 

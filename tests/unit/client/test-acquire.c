@@ -323,4 +323,119 @@ START_TEST(test_native)
 }
 END_TEST
 
-FIXTURE_MAIN("client/acquire", test_kernel, test_given_up, test_timeout, test_refused, test_local, test_native)
+/* Two kernels whose libraries have the same name, seen only through their
+ * descriptor, which has the same number; the first stays loaded. */
+static void script_same_name(Peer *peer, unsigned n)
+{
+        char folder[300];
+
+        peer_greet(peer);
+        for (int i = 0; i < 2; ++i) {
+                (void)snprintf(folder, sizeof(folder), "%s/%d", fixture_folder(), i);
+                peer_expect(peer, "acquire");
+                answer_kernel(peer, folder, "/not/here", "kernel.so", 0);
+                peer_expect(peer, "release");
+        }
+        ck_assert(!peer_read(peer));
+}
+
+static void copy_library(int number, const char *name)
+{
+        char from[300], to[300], bytes[4096];
+        FILE *in, *out;
+        size_t n;
+
+        (void)snprintf(to, sizeof(to), "%s/%d", fixture_folder(), number);
+        ck_assert_int_eq(mkdir(to, 0755), 0);
+        (void)snprintf(to, sizeof(to), "%s/%d/kernel.so", fixture_folder(), number);
+        (void)snprintf(from, sizeof(from), "%s/%s", KERNEL_FOLDER, name);
+        in = fopen(from, "re");
+        out = fopen(to, "we");
+        ck_assert(in && out);
+        while ((n = fread(bytes, 1, sizeof(bytes), in)))
+                ck_assert_uint_eq(fwrite(bytes, 1, n, out), n);
+        ck_assert(fclose(in) == 0 && fclose(out) == 0);
+}
+
+START_TEST(test_same_name)
+{
+        kd_any argument = { .type = 1, .integer = 40 }, result;
+        kd_forward function;
+        int number = -1;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_same_name);
+
+        copy_library(0, KERNEL_KEPT);
+        copy_library(1, KERNEL_NAME);
+        for (int i = 0; i < 2; ++i) {
+                kd_kernel *kernel = acquire_next(client);
+
+                ck_assert(number < 0 || number == kd_kernel_fd(kernel));
+                number = kd_kernel_fd(kernel);
+                ck_assert_int_eq(kd_native(kernel, NULL, &function, NULL), 0);
+                ck_assert_int_eq(function(NULL, &argument, 1, &result), 0);
+                ck_assert_int_eq(result.integer, i == 0 ? 42 : 41);
+                (void)kd_kernel_free(kernel);
+        }
+        end(&peer, client);
+}
+END_TEST
+
+/* --- a child --- */
+
+/* The lease belongs to the parent's connection: the child's, which it has for
+ * itself, says nothing of it. */
+static void script_child(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        if (n == 0) {
+                peer_expect(peer, "acquire");
+                answer_kernel(peer, "/usr", "/usr", "x.so", 0);
+                peer_expect(peer, "release");
+        } else {
+                peer_expect(peer, "status");
+                peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        }
+        ck_assert(!peer_read(peer));
+}
+
+static int child_frees(kd_client *client, kd_kernel *kernel)
+{
+        kd_value *result;
+
+        if (kd_call(client, "status", NULL, &result, NULL))
+                return 1;
+        (void)kd_value_free(result);
+        (void)kd_kernel_free(kernel);
+        (void)kd_close(client);
+        return 0;
+}
+
+START_TEST(test_child)
+{
+        int gate[2], status;
+        kd_kernel *kernel;
+        pid_t child;
+        Peer peer;
+        kd_client *client = begin(&peer, 2, script_child);
+
+        ck_assert_int_eq(pipe2(gate, O_CLOEXEC), 0);
+        kernel = acquire_next(client);
+        child = fork();
+        ck_assert_int_ge(child, 0);
+        if (!child) {
+                close(gate[1]);
+                _exit(read(gate[0], &(char){ 0 }, 1) ? 9 : child_frees(client, kernel));
+        }
+        (void)kd_kernel_free(kernel);
+        (void)kd_close(client);
+        close(gate[0]);
+        close(gate[1]);
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_int_eq(status, 0);
+        peer_join(&peer);
+}
+END_TEST
+
+FIXTURE_MAIN("client/acquire", test_kernel, test_given_up, test_timeout, test_refused, test_local, test_native,
+             test_same_name, test_child)

@@ -161,11 +161,11 @@ int connection_read(Connection *connection)
         return n == 0 ? -ECONNRESET : 0;
 }
 
-/* The descriptor, if it came with this frame, which lies at [start, end). */
-static int connection_attribute(Connection *connection, uint64_t start, uint64_t end, uint16_t announced,
-                                int *ret_descriptor)
+/* The descriptor, if it came with the frame that ends before `end`. (It cannot
+ * have come before that: the frame of then would have taken or refused it.) */
+static int connection_attribute(Connection *connection, uint64_t end, uint16_t announced, int *ret_descriptor)
 {
-        bool ours = connection->received >= 0 && connection->received_at >= start && connection->received_at < end;
+        bool ours = connection->received >= 0 && connection->received_at < end;
 
         if (ours != (announced == 1)) {
                 descriptor_drop(&connection->received);
@@ -179,7 +179,6 @@ int connection_next(Connection *connection, Frame *ret_frame, int *ret_descripto
 {
         const uint8_t *bytes = connection->input.data + connection->input_start;
         size_t size = connection->input.size - connection->input_start, wanted, length;
-        uint64_t start = connection->input_base + connection->input_start;
         FrameAnswer answer;
         Frame frame;
         int r;
@@ -192,7 +191,8 @@ int connection_next(Connection *connection, Frame *ret_frame, int *ret_descripto
         if (answer != FRAME_COMPLETE)
                 return -EBADMSG;
         length = FRAME_HEADER_SIZE + (size_t)frame.size;
-        r = connection_attribute(connection, start, start + length, frame.n_descriptors, ret_descriptor);
+        r = connection_attribute(connection, connection->input_base + connection->input_start + length,
+                                 frame.n_descriptors, ret_descriptor);
         if (r < 0)
                 return r;
         connection->input_start += length;

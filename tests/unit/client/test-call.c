@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "client/client.h"
 #include "tests/lib/fixture.h"
 #include "tests/unit/client/peer.h"
 
@@ -166,6 +167,68 @@ START_TEST(test_idle_end)
         ck_assert_int_eq(kd_fd(client), -1);
         ck_assert_int_eq(kd_call(client, "status", NULL, &result, NULL), 0);
         (void)kd_value_free(result);
+        end(&peer, client);
+}
+END_TEST
+
+/* What is not idempotent is repeated only if not a byte of it was sent. */
+static void script_not_idempotent(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        if (n == 0) {
+                peer_expect(peer, "status");
+                (void)shutdown(peer->fd, SHUT_RD); /* the next write fails */
+                peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+                return;
+        }
+        peer_expect(peer, "view.drop");
+}
+
+START_TEST(test_not_idempotent)
+{
+        MsgViewDrop message = { .view = 1 };
+        kd_value *result;
+        kd_error error;
+        Call *call;
+        Peer peer;
+        kd_client *client = begin(&peer, 2, script_not_idempotent, NULL);
+
+        ck_assert_int_eq(kd_call(client, "status", NULL, &result, NULL), 0);
+        (void)kd_value_free(result);
+        ck_assert_int_eq(call_new(client, METHOD_VIEW_DROP, &message, &call, NULL), 0);
+        ck_assert_int_eq(client_lock(client, NULL), 0);
+        ck_assert_int_eq(call_run(&call, &error), -ECONNRESET);
+        client_unlock(client);
+        ck_assert_uint_eq(call->n_losses, 2);
+        (void)call_free(call);
+        end(&peer, client);
+}
+END_TEST
+
+/* Before the next daemon has taken the hello it is sent nothing else. */
+static void script_next_refuses(Peer *peer, unsigned n)
+{
+        if (n == 0) {
+                peer_greet(peer);
+                return;
+        }
+        peer_expect(peer, "hello");
+        peer_refuse(peer, peer->id, KD_PROTOCOL, "This daemon speaks protocol 2.");
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_next_refuses)
+{
+        struct pollfd item;
+        kd_value *result;
+        kd_error error;
+        Peer peer;
+        kd_client *client = begin(&peer, 2, script_next_refuses, NULL);
+
+        item = (struct pollfd){ .fd = kd_fd(client), .events = POLLIN };
+        ck_assert_int_eq(poll(&item, 1, -1), 1);
+        ck_assert_int_eq(kd_call(client, "status", NULL, &result, &error), KD_PROTOCOL);
+        ck_assert_str_eq(error.message, "This daemon speaks protocol 2.");
         end(&peer, client);
 }
 END_TEST
@@ -344,6 +407,64 @@ START_TEST(test_threads)
 }
 END_TEST
 
+/* The thread that leads gives up: one that waits takes its place. */
+typedef struct Followed {
+        kd_client *client;
+        pthread_barrier_t asked, left;
+} Followed;
+
+static void script_leader_leaves(Peer *peer, unsigned n)
+{
+        Followed *followed = peer->data;
+
+        peer_greet(peer);
+        peer_expect(peer, "status");
+        pthread_barrier_wait(&followed->asked);
+        peer_expect(peer, "clients");
+        pthread_barrier_wait(&followed->left);
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        ck_assert(!peer_read(peer));
+}
+
+static void *thread_leads(void *data)
+{
+        Followed *followed = data;
+        kd_value *result;
+        int r = kd_call(followed->client, "status", NULL, &result, NULL);
+
+        pthread_barrier_wait(&followed->left);
+        return (void *)(intptr_t)r;
+}
+
+START_TEST(test_leader_leaves)
+{
+        Followed followed;
+        pthread_t leader;
+        Call *call;
+        void *r;
+        Peer peer;
+
+        ck_assert_int_eq(pthread_barrier_init(&followed.asked, NULL, 2), 0);
+        ck_assert_int_eq(pthread_barrier_init(&followed.left, NULL, 2), 0);
+        followed.client = begin(&peer, 1, script_leader_leaves, &followed);
+        followed.client->timeout_ms = 100;
+        ck_assert_int_eq(pthread_create(&leader, NULL, thread_leads, &followed), 0);
+        pthread_barrier_wait(&followed.asked);
+        ck_assert_int_eq(call_new_value(followed.client, METHOD_CLIENTS, NULL, &call, NULL), 0);
+        ck_assert_int_eq(client_lock(followed.client, NULL), 0);
+        call_start(call);
+        client_drive(followed.client, false);
+        ck_assert_int_eq(call_await(&call, client_deadline(followed.client, 600000), NULL), 0);
+        client_unlock(followed.client);
+        (void)call_free(call);
+        ck_assert_int_eq(pthread_join(leader, &r), 0);
+        ck_assert_int_eq((intptr_t)r, -ETIMEDOUT);
+        end(&peer, followed.client);
+        pthread_barrier_destroy(&followed.asked);
+        pthread_barrier_destroy(&followed.left);
+}
+END_TEST
+
 /* An unexpected descriptor ends the connection; the census sees it closed. */
 static void script_stray_descriptor(Peer *peer, unsigned n)
 {
@@ -409,4 +530,5 @@ START_TEST(test_resolve_parts)
 END_TEST
 
 FIXTURE_MAIN("client/call", test_value_and_error, test_not_by_name, test_repeated, test_repeated_once, test_idle_end,
-             test_loop, test_closed_under_way, test_in_flight, test_threads, test_stray_descriptor, test_resolve_parts)
+             test_not_idempotent, test_next_refuses, test_loop, test_closed_under_way, test_in_flight,
+             test_threads, test_leader_leaves, test_stray_descriptor, test_resolve_parts)

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/lib/fixture.h"
@@ -168,6 +169,33 @@ START_TEST(test_server)
 }
 END_TEST
 
+/* A server of a foreign uid: the one that called listen() counts. */
+START_TEST(test_foreign_server)
+{
+        FindPlaces places = begin();
+        kd_error error;
+        int listener, status;
+        pid_t child;
+
+        if (geteuid() != 0) {
+                fprintf(stderr, "client/find: test_foreign_server is skipped: it needs to be root\n");
+                return;
+        }
+        listener = serve(system_folder, false);
+        child = fork();
+        ck_assert_int_ge(child, 0);
+        if (!child)
+                _exit(setresuid(12345, 12345, 12345) || listen(listener, 4));
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_int_eq(status, 0);
+        ck_assert_int_eq(find(&places, &listener, 1, &error), -EACCES);
+        ck_assert_ptr_nonnull(strstr(error.message, "uid 12345"));
+        ck_assert_int_eq(chown(system_folder, 12345, (gid_t)-1), 0);
+        ck_assert_int_eq(find(&places, &listener, 1, &error), 0);
+        close(listener);
+}
+END_TEST
+
 START_TEST(test_long_path)
 {
         FindPlaces places = begin();
@@ -185,4 +213,5 @@ START_TEST(test_long_path)
 }
 END_TEST
 
-FIXTURE_MAIN("client/find", test_order, test_stale, test_folder, test_server, test_long_path)
+FIXTURE_MAIN("client/find", test_order, test_stale, test_folder, test_server,
+             test_foreign_server, test_long_path)

@@ -90,20 +90,17 @@ START_TEST(test_many)
 }
 END_TEST
 
-/* Entries with many modes and with long names: bounded by items and bytes. */
-START_TEST(test_large_entries)
+/* Entries with many modes, and with long names: bounded by items, and by bytes. */
+static void fill_large(const char *repo)
 {
         enum { N = 2000, MODES = 12 };
         static RecordEntry *entries[N];
-        static char repo[200];
+        static char modes[MODES][8];
         LocalSet known = LOCAL_SET_NULL;
         kd_reference references[MODES];
         size_t n;
 
-        memset(repo, 'r', sizeof(repo) - 1);
         for (int i = 0; i < MODES; ++i) {
-                static char modes[MODES][8];
-
                 (void)snprintf(modes[i], sizeof(modes[i]), "m%d", i);
                 references[i] = (kd_reference){ modes[i], repo, i, NULL, NULL, NULL };
         }
@@ -116,6 +113,15 @@ START_TEST(test_large_entries)
         ck_assert_uint_eq(n, N);
         for (int i = 0; i < N; ++i)
                 (void)record_entry_unref(entries[i]);
+}
+
+START_TEST(test_large_entries)
+{
+        static char repo[200];
+
+        fill_large("o/n");
+        memset(repo, 'r', sizeof(repo) - 1);
+        fill_large(repo);
 }
 END_TEST
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -287,6 +288,7 @@ START_TEST(test_replay)
         ck_assert_msg(!r, "%s", r ? error.message : "");
         ck_assert_str_eq(kd_answers_get(answers, 0)->path, path);
         ck_assert_str_eq(kd_answers_get(answers, 0)->variant, "torch-cpu");
+        ck_assert_uint_eq(client->locals.n, 2); /* none of the first connection */
         (void)kd_answers_free(answers);
         end(&peer, client);
 }
@@ -338,6 +340,62 @@ START_TEST(test_cut)
         large_entries(entries, names);
         ck_assert_int_eq(kd_view_extend(client, KD_VIEW_SESSION, false, entries, N_LARGE, NULL), 0);
         resolve_one(client, KD_VIEW_SESSION, "x");
+        end(&peer, client);
+}
+END_TEST
+
+/* The connection is gone between two parts, before a byte of the second. */
+static void script_between(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        expect_view(peer, "view.create", n == 0 ? 2 : 3, PART_ENTRIES);
+        if (n == 0)
+                (void)shutdown(peer->fd, SHUT_RD);
+        answer_view(peer);
+        if (n == 0)
+                return;
+        expect_view(peer, "view.extend", 3, PART_ENTRIES);
+        answer_view(peer);
+        expect_view(peer, "view.extend", 3, N_LARGE - 2 * PART_ENTRIES);
+        answer_view(peer);
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_between)
+{
+        static kd_entry entries[N_LARGE];
+        static char names[N_LARGE][16];
+        uint32_t view;
+        Peer peer;
+        kd_client *client = begin(&peer, 2, script_between);
+
+        large_entries(entries, names);
+        ck_assert_int_eq(kd_view_create(client, KD_VIEW_HOST, entries, N_LARGE, &view, NULL), 0);
+        ck_assert_uint_eq(view, 3);
+        end(&peer, client);
+}
+END_TEST
+
+/* View 1 that was taken off the host mapping stays off it. */
+static void script_off_host(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        expect_view(peer, "view.extend", 1, 1);
+        ck_assert(!kd_value_as_bool(kd_value_get(peer->params, "inherit")));
+        answer_view(peer);
+        peer_expect(peer, "resolve");
+        if (n == 1)
+                peer_answer(peer, peer->id, peer_answers(peer), -1, 0);
+}
+
+START_TEST(test_off_host)
+{
+        kd_entry entry = { "L", "cuda", -1, -1, &hub, 1 };
+        Peer peer;
+        kd_client *client = begin(&peer, 2, script_off_host);
+
+        ck_assert_int_eq(kd_view_extend(client, KD_VIEW_SESSION, false, &entry, 1, NULL), 0);
+        resolve_one(client, KD_VIEW_SESSION, "L");
         end(&peer, client);
 }
 END_TEST
@@ -412,4 +470,5 @@ START_TEST(test_bad_entries)
 }
 END_TEST
 
-FIXTURE_MAIN("client/view", test_small, test_parts, test_replay, test_cut, test_lost, test_bad_entries)
+FIXTURE_MAIN("client/view", test_small, test_parts, test_replay, test_cut, test_between, test_off_host, test_lost,
+             test_bad_entries)

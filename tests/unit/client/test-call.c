@@ -182,25 +182,36 @@ static void script_not_idempotent(Peer *peer, unsigned n)
                 return;
         }
         peer_expect(peer, "view.drop");
+        if (n == 1)
+                peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        if (n == 1)
+                peer_expect(peer, "view.drop");
+}
+
+static int run_drop(kd_client *client)
+{
+        MsgViewDrop message = { .view = 1 };
+        Call *call;
+        int r;
+
+        ck_assert_int_eq(call_new(client, METHOD_VIEW_DROP, &message, &call, NULL), 0);
+        ck_assert_int_eq(client_lock(client, NULL), 0);
+        r = call_run(&call, NULL);
+        client_unlock(client);
+        (void)call_free(call);
+        return r;
 }
 
 START_TEST(test_not_idempotent)
 {
-        MsgViewDrop message = { .view = 1 };
         kd_value *result;
-        kd_error error;
-        Call *call;
         Peer peer;
         kd_client *client = begin(&peer, 2, script_not_idempotent, NULL);
 
         ck_assert_int_eq(kd_call(client, "status", NULL, &result, NULL), 0);
         (void)kd_value_free(result);
-        ck_assert_int_eq(call_new(client, METHOD_VIEW_DROP, &message, &call, NULL), 0);
-        ck_assert_int_eq(client_lock(client, NULL), 0);
-        ck_assert_int_eq(call_run(&call, &error), -ECONNRESET);
-        client_unlock(client);
-        ck_assert_uint_eq(call->n_losses, 2);
-        (void)call_free(call);
+        ck_assert_int_eq(run_drop(client), 0);
+        ck_assert_int_eq(run_drop(client), -ECONNRESET);
         end(&peer, client);
 }
 END_TEST
@@ -261,8 +272,8 @@ static void script_three(Peer *peer, unsigned n)
                 ids[i] = peer->id;
         }
         peer_answer(peer, ids[2], peer_map("#number", 2, NULL), -1, 1);
-        peer_refuse(peer, ids[0], KD_BUSY, "Later.");
         peer_answer(peer, ids[1], peer_map("#number", 1, NULL), -1, 0);
+        peer_refuse(peer, ids[0], KD_BUSY, "Later.");
         ck_assert(!peer_read(peer));
 }
 

@@ -21,9 +21,6 @@ ELSEWHERE = {
     # The library is tested by its public functions, against a scripted peer.
     "client/answer.c": "client/test-acquire.c",
     "client/drive.c": "client/test-call.c",
-    "client/environment.c": "client/test-client.c",
-    "client/gate.c": "client/test-error.c",
-    "client/json.c": "client/test-value.c",
     "client/kernel.c": "client/test-acquire.c",
     "client/native.c": "client/test-acquire.c",
     "client/reconnect.c": "client/test-view.c",

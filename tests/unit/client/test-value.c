@@ -76,42 +76,6 @@ START_TEST(test_makers)
 }
 END_TEST
 
-START_TEST(test_json)
-{
-        kd_value *value = sample();
-        char *text = kd_value_to_json(value, 0);
-
-        ck_assert_str_eq(text, "{\"list\": [-9223372036854775808, true, null, \"AAECAw==\"], "
-                               "\"text\": \"a\\\"\\\\\\n\\u0001é\", \"empty\": {}}");
-        free(text);
-        text = kd_value_to_json(kd_value_get(value, "list"), 2);
-        ck_assert_str_eq(text, "[\n  -9223372036854775808,\n  true,\n  null,\n  \"AAECAw==\"\n]");
-        free(text);
-        text = kd_value_to_json(NULL, 2);
-        ck_assert_str_eq(text, "null");
-        free(text);
-        (void)kd_value_free(value);
-}
-END_TEST
-
-START_TEST(test_base64)
-{
-        static const struct { const char *bytes; const char *text; } cases[] = {
-                { "", "\"\"" }, { "f", "\"Zg==\"" }, { "fo", "\"Zm8=\"" }, { "foo", "\"Zm9v\"" },
-                { "\xff\xfe\xfd", "\"//79\"" },
-        };
-
-        for (size_t i = 0; i < ARRAY_SIZE(cases); ++i) {
-                kd_value *value = kd_value_binary(cases[i].bytes, strlen(cases[i].bytes));
-                char *text = kd_value_to_json(value, 0);
-
-                ck_assert_str_eq(text, cases[i].text);
-                free(text);
-                (void)kd_value_free(value);
-        }
-}
-END_TEST
-
 static int make_and_read(void)
 {
         Buffer buffer = BUFFER_NULL;
@@ -141,4 +105,4 @@ START_TEST(test_there_and_back)
 }
 END_TEST
 
-FIXTURE_MAIN("client/value", test_readers, test_makers, test_json, test_base64, test_there_and_back)
+FIXTURE_MAIN("client/value", test_readers, test_makers, test_there_and_back)

@@ -92,9 +92,10 @@ static int check_names(const EntryDraft *draft, Fault *fault)
 
 /* --- making --- */
 
+/* Without repo: those of an entry are mostly the same, and then stand once. */
 static size_t reference_text_size(const Reference *reference)
 {
-        return reference->repo.size + reference->revision.size + reference->locked.size + reference->commit.size +
+        return reference->revision.size + reference->locked.size + reference->commit.size +
                reference->path.size + reference->layer.size + 6;
 }
 
@@ -112,14 +113,14 @@ static Text take_text(char **cursor, Text text)
         return (Text){ copy, text.size };
 }
 
-static Reference take_reference(char **cursor, const Reference *from, Text entry_layer)
+static Reference take_reference(char **cursor, const Reference *from, Text entry_layer, Text shared_repo)
 {
         Reference to = {
                 .kind = from->kind,
                 .version = from->version,
                 .number = from->number,
                 .local = from->local ? repository_ref(from->local) : NULL,
-                .repo = take_text(cursor, from->repo),
+                .repo = text_equal(from->repo, shared_repo) ? shared_repo : take_text(cursor, from->repo),
                 .revision = take_text(cursor, from->revision),
                 .locked = take_text(cursor, from->locked),
                 .path = take_text(cursor, from->path),
@@ -137,12 +138,16 @@ static Reference take_reference(char **cursor, const Reference *from, Text entry
 
 static int entry_make(const EntryDraft *draft, Device device, CapabilityRange range, Entry **ret_entry)
 {
-        size_t size = sizeof(Entry) + draft->n_modes * sizeof(EntryMode) + draft->layer.size + 1;
+        Text repo = draft->n_modes ? draft->modes[0].reference.repo : TEXT_NULL;
+        size_t size = sizeof(Entry) + draft->n_modes * sizeof(EntryMode) + draft->layer.size + 1 + repo.size + 1;
         Entry *entry;
         char *cursor;
 
-        for (size_t i = 0; i < draft->n_modes; i++)
+        for (size_t i = 0; i < draft->n_modes; i++) {
                 size += reference_text_size(&draft->modes[i].reference);
+                if (!text_equal(draft->modes[i].reference.repo, repo))
+                        size += draft->modes[i].reference.repo.size;
+        }
         entry = alloc_bytes(size);
         if (!entry)
                 return -ENOMEM;
@@ -158,11 +163,13 @@ static int entry_make(const EntryDraft *draft, Device device, CapabilityRange ra
                 .n_bytes = (uint32_t)size,
                 .layer = take_text(&cursor, draft->layer),
         };
+        repo = take_text(&cursor, repo);
         for (Mode mode = 0; mode < _MODE_MAX; mode++)
                 for (size_t i = 0; i < draft->n_modes; i++)
                         if (draft->modes[i].mode == mode)
                                 entry->modes[entry->n_modes++] = (EntryMode){
-                                        mode, take_reference(&cursor, &draft->modes[i].reference, entry->layer),
+                                        mode, take_reference(&cursor, &draft->modes[i].reference, entry->layer,
+                                                             repo),
                                 };
         assert(cursor <= (char *)entry + size);
         *ret_entry = entry;

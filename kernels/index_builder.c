@@ -31,6 +31,8 @@ typedef struct Builder {
         IndexPool pool;
         IndexCells cells;
         IndexRow *rows;          /* of one layer */
+        const char *last_repo;   /* the repo that was looked up before; an entry's references share its text */
+        uint32_t last_repo_offset;
         uint8_t *block;
         size_t used;             /* bytes of the block that are written */
         IndexHeader *header;
@@ -81,6 +83,18 @@ static size_t blocks_bound(const LayerSet *set)
 
 /* --- a layer's references, entries and rows --- */
 
+static int encode_repo(Builder *builder, Text repo, uint32_t *ret_offset)
+{
+        int r = 0;
+
+        if (repo.data != builder->last_repo) {
+                r = index_pool_text(&builder->pool, repo, &builder->last_repo_offset);
+                builder->last_repo = r ? NULL : repo.data;
+        }
+        *ret_offset = builder->last_repo_offset;
+        return r;
+}
+
 static int reference_encode(Builder *builder, const Reference *reference, Text layer, IndexReference *ret_encoded)
 {
         IndexReference encoded = { .kind = reference->kind, .layer = INDEX_NO_TEXT };
@@ -94,7 +108,7 @@ static int reference_encode(Builder *builder, const Reference *reference, Text l
                 r = index_pool_text(pool, reference->layer, &encoded.layer);
         if (!r)
                 r = reference->kind == REFERENCE_PATH ? index_pool_path(pool, reference->path, &encoded.name) :
-                                                        index_pool_text(pool, reference->repo, &encoded.name);
+                                                        encode_repo(builder, reference->repo, &encoded.name);
         if (!r && reference->kind == REFERENCE_VERSION)
                 memcpy(encoded.detail, &reference->version, sizeof(encoded.detail));
         if (!r && (reference->kind == REFERENCE_REVISION || reference->kind == REFERENCE_LOCKED)) {

@@ -1,0 +1,51 @@
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+import harness  # noqa: E402
+
+
+@pytest.fixture
+def make_daemon():
+    """Makes daemons, not started yet; at the test's end each must hold nothing
+    and end well."""
+    made = []
+
+    def make(**keywords):
+        made.append(harness.Daemon(**keywords))
+        return made[-1]
+
+    yield make
+    try:
+        for daemon in made:
+            daemon.check_and_stop()
+    finally:
+        for daemon in made:
+            daemon.remove()
+
+
+@pytest.fixture
+def daemon(make_daemon):
+    """One that runs, with an empty mapping."""
+    return make_daemon().start()
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A kernel repository with one variant for any CPU."""
+    harness.make_variant(tmp_path / "repository")
+    return tmp_path / "repository"
+
+
+@pytest.fixture
+def serving(make_daemon, repository):
+    """A daemon whose mapping has the layer `Silu` in that repository."""
+    made = make_daemon()
+    made.write_mapping({"Silu": [{"device": "cpu", "use": {"path": str(repository)}}]})
+    return made.start()
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become two other users")

@@ -264,7 +264,6 @@ END_TEST
 static int torture(const Scene *scene)
 {
         CLEANUP_BUFFER Buffer hot = BUFFER_NULL;
-        CLEANUP_ARENA Arena arena = ARENA_NULL;
         ChoiceMemo *memo = NULL;
         Asker asker = scene->asker;
         int r;

@@ -26,7 +26,7 @@ static void daemon_fail(Daemon *daemon, const char *what, int r)
         LogFields fields = LOG_FIELDS_NULL;
 
         fields.error = -r;
-        log_error(FAILURE, &fields, "%s", what);
+        log_error(FAILURE, &fields, "%s: %s", what, strerrordesc_np(-r));
         daemon->failed = true;
         loop_stop(&daemon->loop);
 }
@@ -238,7 +238,7 @@ static void daemon_serve(Daemon *daemon, char *const *arguments)
                 loop_run(&daemon->loop);
         } else {
                 daemon->failed = true;
-                log_error(START, NULL, "kernelsd does not start: %s", r > 0 ? fault.message : strerror(-r));
+                log_error(START, NULL, "kernelsd does not start: %s", r > 0 ? fault.message : strerrordesc_np(-r));
         }
         daemon_stop(daemon);
         loop_deinit(&daemon->loop);

@@ -50,7 +50,8 @@ static void listener_starve(Listener *listener, int error)
 
         fields.error = error;
         if (!listener->starved)
-                log_error(FAILURE, &fields, "Connections are turned away for a while: cannot accept");
+                log_error(FAILURE, &fields, "Cannot accept: %s; connections are turned away for a while",
+                          strerrordesc_np(error));
         listener->starved = true;
         (void)uv_poll_stop(&listener->poll);
         (void)uv_timer_start(&listener->timer, listener_resume, PAUSE_MS, 0);

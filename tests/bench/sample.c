@@ -96,14 +96,21 @@ int last_cpu(void)
         return 0;
 }
 
+/* As a batch process: else it depends on the scheduler's history whether a
+ * process that is woken runs at once or when the waker sleeps, which makes two
+ * kinds of round trips, 1.5 times apart, of which one end of a comparison may
+ * have the one and the other the other. */
 void pin_to(int cpu)
 {
+        const struct sched_param parameters = { 0 };
         cpu_set_t set;
 
         CPU_ZERO(&set);
         CPU_SET(cpu, &set);
         if (sched_setaffinity(0, sizeof(set), &set) < 0)
                 bench_die("cannot use processor %d alone", cpu);
+        if (sched_setscheduler(0, SCHED_BATCH, &parameters) < 0)
+                bench_die("cannot become a batch process");
 }
 
 void bench_die(const char *format, ...)

@@ -72,6 +72,7 @@ static void become_daemon(const PrivateDaemon *made, const char *program, int cp
                 CPU_ZERO(&set);
                 CPU_SET(cpu, &set);
                 (void)sched_setaffinity(0, sizeof(set), &set);
+                (void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
         }
         dup2(null, STDIN_FILENO);
         dup2(STDERR_FILENO, STDOUT_FILENO);

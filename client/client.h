@@ -78,6 +78,10 @@ void client_drive(kd_client *client, bool readable);
  * drives. 0 or -ETIMEDOUT. */
 int client_wait(kd_client *client, int64_t deadline_ms);
 
+/* The same for what another thread does, not the daemon: leaves the connection
+ * to the others. Whoever polled for them would not be woken by that thread. */
+int client_wait_thread(kd_client *client, int64_t deadline_ms);
+
 /* Calls kd_done of what kd_start started and is over, with the lock open. */
 void client_dispatch(kd_client *client);
 

@@ -154,6 +154,16 @@ int client_wait(kd_client *client, int64_t deadline_ms)
         return 0;
 }
 
+int client_wait_thread(kd_client *client, int64_t deadline_ms)
+{
+        int64_t left = deadline_ms - client->clock_ms();
+
+        if (left <= 0)
+                return -ETIMEDOUT;
+        client_sleep(client, left > INT_MAX ? INT_MAX : left);
+        return 0;
+}
+
 /* Tells what came of a call, with the lock open. */
 static void dispatch_one(kd_client *client, Call *call)
 {

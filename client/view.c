@@ -53,7 +53,7 @@ static int change_enter(Change *change, kd_error *error)
                 return r;
         change->deadline = client_deadline(client, client->timeout_ms);
         while (client->changing) {
-                r = client_wait(client, change->deadline);
+                r = client_wait_thread(client, change->deadline);
                 if (r < 0) {
                         client_unlock(client);
                         return failure_unreachable(error, r, "Another thread's change of views takes too long: see "

@@ -10,6 +10,8 @@ static void loop_run_deferred(uv_prepare_t *prepare)
         Loop *loop = prepare->data;
         LoopItem *item = loop->first;
 
+        if (!item)
+                return;
         loop->first = loop->last = NULL;
         while (item) {
                 LoopItem *next = item->next;

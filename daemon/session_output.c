@@ -183,10 +183,12 @@ void session_frame_end(Session *session, size_t start, int fd)
 
         frame_write_header(set->output.data + start, (uint32_t)size, fd >= 0);
         if (fd >= 0) {
-                /* Alone in its send: the kernel glues a descriptor to the first
-                 * byte of the call that carries it. */
+                /* With the header alone, so that our copy is closed before the
+                 * peer has the whole frame: what a lease locks is free as soon
+                 * as the peer has closed it. */
                 session_put(session, set->output.data, start, -1);
-                session_put(session, set->output.data + start, set->output.size - start, fd);
+                session_put(session, set->output.data + start, FRAME_HEADER_SIZE, fd);
+                session_put(session, set->output.data + start + FRAME_HEADER_SIZE, size, -1);
                 output_reset(set);
         } else if (set->handling != session) {
                 session_flush(session);

@@ -112,7 +112,7 @@ static void queries_free(IndexQuery *queries)
 static double single_run(const Index *index, const IndexQuery *queries)
 {
         size_t zero = always_zero, next = 0;
-        uint64_t start = now_ns();
+        uint64_t start = thread_cpu_ns();
 
         for (size_t i = 0; i < QUERIES; i++) {
                 const IndexQuery *ahead = &queries[i + AHEAD < QUERIES ? i + AHEAD : i];
@@ -126,20 +126,20 @@ static double single_run(const Index *index, const IndexQuery *queries)
                         bench_die("a layer is not found");
                 next = (hit.record + hit.row) & zero;
         }
-        return (double)(now_ns() - start) / QUERIES;
+        return (double)(thread_cpu_ns() - start) / QUERIES;
 }
 
 static double batch_run(const Index *index, const IndexQuery *queries)
 {
         IndexHit hits[BATCH];
-        uint64_t start = now_ns();
+        uint64_t start = thread_cpu_ns();
 
         for (size_t i = 0; i + BATCH <= QUERIES; i += BATCH) {
                 index_lookup_batch(index, &queries[i], BATCH, hits);
                 if (hits[i % BATCH].answer != INDEX_FOUND)
                         bench_die("a layer is not found");
         }
-        return (double)(now_ns() - start) / (QUERIES / BATCH * BATCH);
+        return (double)(thread_cpu_ns() - start) / (QUERIES / BATCH * BATCH);
 }
 
 static double runs(double (*run)(const Index *, const IndexQuery *), const Index *index, size_t n_asked)
@@ -160,10 +160,10 @@ static double build_runs(const Entries *entries)
         size_t size;
 
         for (size_t i = 0; i < BENCH_RUNS; i++) {
-                uint64_t start = now_ns();
+                uint64_t start = thread_cpu_ns();
                 void *block = build(entries, &size);
 
-                samples[i] = (double)(now_ns() - start) / 1e6;
+                samples[i] = (double)(thread_cpu_ns() - start) / 1e6;
                 index_block_free(block);
         }
         return median(samples, BENCH_RUNS);

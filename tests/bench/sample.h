@@ -9,6 +9,10 @@
 
 uint64_t now_ns(void);
 
+/* Processor time of this thread: for what runs here alone, where other programs
+ * on the machine would only add their turns. */
+uint64_t thread_cpu_ns(void);
+
 /* Sorts the samples. */
 double percentile(double *samples, size_t n, double part);
 double median(double *samples, size_t n);

@@ -137,7 +137,7 @@ static int local_scan(LocalRepository *local, kd_error *error)
                         r = local_scan_name(local, dirfd(dir), item->d_name, error);
         if (!r && errno)
                 r = local_error(error, local->path, -errno);
-        if (!r)
+        if (!r && local->n_variants)
                 qsort(local->variants, local->n_variants, sizeof(*local->variants), variant_compare);
         return r;
 }

@@ -18,8 +18,8 @@ from tally import Tally, count, reasons
 FUZZ_SECONDS = 60
 
 ASAN = {
-    "ASAN_OPTIONS": "strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1:"
-    "strict_init_order=1:detect_leaks=1:allocator_may_return_null=1",
+    "ASAN_OPTIONS": "detect_stack_use_after_return=1:check_initialization_order=1:strict_init_order=1:"
+    "detect_leaks=1:allocator_may_return_null=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
 }
 TSAN = {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:allocator_may_return_null=1"}
@@ -69,7 +69,7 @@ def build(name, compiler, *options):
     good, log = configure(folder, list(options), compiler)
     if good:
         log = folder / "log" / "ninja"
-        good = run(["ninja", "-C", str(folder)], log)
+        good = run(["ninja", "--quiet", "-C", str(folder)], log)
     if not good:
         show_end(log)
     tally.ok(good, f"{name}: the build, see {log}")

@@ -142,7 +142,7 @@ static void json_value(Json *json, const Value *value)
         }
 }
 
-/* The text is for free(), so it is copied out of our own allocator's memory. */
+/* The text is for free(), which is what alloc_free is. */
 char *kd_value_to_json(const kd_value *value, int indent)
 {
         static const Value nil = { .kind = VALUE_NIL };
@@ -151,7 +151,7 @@ char *kd_value_to_json(const kd_value *value, int indent)
 
         json_value(&json, value ? &value->value : &nil);
         if (!json.failed)
-                text = strndup((const char *)json.buffer.data, json.buffer.size);
+                text = alloc_text((const char *)json.buffer.data, json.buffer.size);
         buffer_deinit(&json.buffer);
         return text;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/value.h"
+#include "proto/base/alloc.h"
 
 typedef struct Json {
         Buffer buffer;

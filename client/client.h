@@ -70,8 +70,8 @@ static inline int64_t client_deadline(kd_client *client, int64_t after_ms)
 /* --- drive.c; all under the lock --- */
 
 /* Does all that can be done without waiting: connects if there is something to
- * send, sends, and, if `readable`, reads and delivers. What fails is told to
- * the calls concerned. */
+ * send, sends, and, if `readable` and no other thread polls for input, reads
+ * and delivers. What fails is told to the calls concerned. */
 void client_drive(kd_client *client, bool readable);
 
 /* Opens the lock, waits until something happens or the deadline passes, and

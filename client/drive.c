@@ -67,6 +67,8 @@ static void drive_refused(kd_client *client)
 
 void client_drive(kd_client *client, bool readable)
 {
+        /* A thread that polls is not woken by what another has read for it. */
+        readable = readable && !client->leading;
         for (;;) {
                 kd_error error;
                 int r;

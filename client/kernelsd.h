@@ -305,7 +305,8 @@ KD_PUBLIC char *kd_value_to_json(const kd_value *value, int indent);
  * caller's. A key `view` is the caller's number of the view. The result is
  * freed with kd_value_free. Methods for which there is a function that keeps
  * count (hello, environment.set, view.*, acquire, release) are refused with
- * -EINVAL, as are params that are no map. */
+ * -EINVAL, as are params that are no map, or have more than 7 lists and maps
+ * inside each other. */
 KD_PUBLIC int kd_call(kd_client *client, const char *method, const kd_value *params, kd_value **ret_result,
                       kd_error *error);
 

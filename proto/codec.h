@@ -74,8 +74,8 @@ struct Value {
 /* Any value; floats and integers beyond int64 are refused as FAULT_BAD_REQUEST. */
 int codec_decode_value(const uint8_t *bytes, size_t size, Arena *arena, Value *ret_value, Fault *fault);
 
-/* 0, -ENOMEM, or -EINVAL for more than LIMIT_DEPTH lists and maps inside each
- * other; on failure part of it may be appended. */
+/* 0, -ENOMEM, or -EINVAL for more lists and maps inside each other than
+ * LIMIT_DEPTH leaves inside an envelope; on failure part of it may be appended. */
 int codec_encode_value(const Value *value, Buffer *buffer);
 
 /* --- the envelope: [0, id, method, params], [1, id, error, result], [2, name, params] --- */

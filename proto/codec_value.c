@@ -133,9 +133,9 @@ static int encode_value(const Value *value, unsigned depth, Buffer *buffer)
         case VALUE_BINARY:
                 return pack_binary(buffer, value->text);
         case VALUE_LIST:
-                return depth == LIMIT_DEPTH ? -EINVAL : encode_list(value, depth, buffer);
+                return depth == LIMIT_DEPTH - 1 ? -EINVAL : encode_list(value, depth, buffer);
         case VALUE_MAP:
-                return depth == LIMIT_DEPTH ? -EINVAL : encode_map(value, depth, buffer);
+                return depth == LIMIT_DEPTH - 1 ? -EINVAL : encode_map(value, depth, buffer);
         }
         return -EINVAL;
 }

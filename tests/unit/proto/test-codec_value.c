@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/codec.h"
+#include "proto/payload.h"
 
 #define EVERY "\x99\xc0\xc3\xc2\x2a\xd3\x80\x00\x00\x00\x00\x00\x00\x00\xcf\x7f\xff\xff\xff\xff\xff\xff\xff\xa2hi\xc4\x02\x00\xff" \
         "\x82\xa0\x90\xa1k\x80"
@@ -72,14 +73,16 @@ END_TEST
 START_TEST(test_too_deep_to_encode)
 {
         CLEANUP_BUFFER Buffer buffer = BUFFER_NULL;
-        Value values[LIMIT_DEPTH + 1];
+        Value values[LIMIT_DEPTH];
 
         values[0] = (Value){ .kind = VALUE_NIL };
-        for (size_t i = 1; i <= LIMIT_DEPTH; i++)
+        for (size_t i = 1; i < LIMIT_DEPTH; i++)
                 values[i] = (Value){ .kind = VALUE_LIST, .list = { &values[i - 1], 1 } };
-        ck_assert_int_eq(codec_encode_value(&values[LIMIT_DEPTH], &buffer), 0);
+        ck_assert_int_eq(envelope_write_request(&buffer, 1, TEXT("x")), 0);
+        ck_assert_int_eq(codec_encode_value(&values[LIMIT_DEPTH - 1], &buffer), 0);
+        ck_assert_int_eq(payload_check(buffer.data, buffer.size), PAYLOAD_OK);
         values[0] = (Value){ .kind = VALUE_LIST };
-        ck_assert_int_eq(codec_encode_value(&values[LIMIT_DEPTH], &buffer), -EINVAL);
+        ck_assert_int_eq(codec_encode_value(&values[LIMIT_DEPTH - 1], &buffer), -EINVAL);
 }
 END_TEST
 

@@ -80,6 +80,9 @@ int call_new_value(kd_client *client, MethodNumber method, const Value *params, 
         r = call_prepare(client, method, &call);
         if (!r)
                 r = codec_encode_value(params ? params : &empty, &call->frame);
+        if (r == -EINVAL)
+                return failure_set(error, r, "params have more than %d lists and maps inside each other: make them flatter",
+                                   LIMIT_DEPTH - 1);
         if (r < 0)
                 return failure_memory(error);
         r = call_complete(call, error);
@@ -178,6 +181,8 @@ void call_abandon(Call *call)
                 return;
         }
         call_unlist(call);
+        if (call->over)
+                call_give_back(call);
         (void)call_free(call);
 }
 

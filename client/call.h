@@ -61,7 +61,8 @@ typedef struct Calls {
 } Calls;
 
 /* Makes a call from a message struct, or from a value (NULL: an empty map). 0,
- * -ENOMEM, or 1 with KD_TOO_LARGE in `error`: more than a frame holds. */
+ * -ENOMEM, -EINVAL: a value that is nested too deeply, or KD_TOO_LARGE: more
+ * than a frame holds. */
 int call_new(kd_client *client, MethodNumber method, const void *message, Call **ret_call, kd_error *error);
 int call_new_value(kd_client *client, MethodNumber method, const Value *params, Call **ret_call, kd_error *error);
 Call *call_free(Call *call);
@@ -75,8 +76,8 @@ void call_start_before(Call *call, Call *before);
 /* Takes it out of its list. */
 void call_unlist(Call *call);
 
-/* Nobody wants the answer any more: an unsent call is freed, any other is kept
- * until its answer is there, whatever that holds is given back. */
+/* Nobody wants the answer any more: a call in flight is kept until that is
+ * there, any other is freed; what the answer holds is given back. */
 void call_abandon(Call *call);
 
 /* Hands frames to the output while the daemon takes more: 0 or -ENOMEM. */

@@ -171,6 +171,46 @@ START_TEST(test_given_up)
 }
 END_TEST
 
+static void script_answered(Peer *peer, unsigned n)
+{
+        uint32_t acquire;
+
+        peer_greet(peer);
+        peer_expect(peer, "acquire");
+        acquire = peer->id;
+        notify(peer, 1);
+        peer_expect(peer, "status");
+        n = peer->id;
+        peer->id = acquire;
+        answer_kernel(peer, "/usr", "/usr", "x.so", 0);
+        peer_answer(peer, n, kd_value_map(), -1, 0);
+        peer_expect(peer, "release");
+        ck_assert_int_eq(peer_integer(peer, "lease"), 17);
+        ck_assert(!peer_read(peer));
+}
+
+static int progress_asks(void *data, int64_t files, int64_t files_total, int64_t bytes, int64_t bytes_total)
+{
+        kd_value *result;
+
+        ck_assert_int_eq(kd_call(data, "status", NULL, &result, NULL), 0);
+        (void)kd_value_free(result);
+        return 1;
+}
+
+/* The answer came while the caller made up its mind: its lease goes back. */
+START_TEST(test_given_up_with_answer)
+{
+        kd_kernel *kernel;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_answered);
+
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, progress_asks, client, &kernel, NULL),
+                         KD_CANCELLED);
+        end(&peer, client);
+}
+END_TEST
+
 static int64_t fake_ms;
 
 static int64_t fake_clock(void)
@@ -439,5 +479,5 @@ START_TEST(test_child)
 }
 END_TEST
 
-FIXTURE_MAIN("client/acquire", test_kernel, test_given_up, test_timeout, test_refused, test_local, test_native,
+FIXTURE_MAIN("client/acquire", test_kernel, test_given_up, test_given_up_with_answer, test_timeout, test_refused, test_local, test_native,
              test_same_name, test_child)

@@ -71,6 +71,16 @@ static void script_greet(Peer *peer, unsigned n)
         ck_assert(!peer_read(peer));
 }
 
+/* That many maps inside each other. */
+static kd_value *nested(unsigned depth)
+{
+        kd_value *map = kd_value_map();
+
+        if (depth > 1)
+                ck_assert_int_eq(kd_value_set(map, "inner", nested(depth - 1)), 0);
+        return map;
+}
+
 START_TEST(test_not_by_name)
 {
         static const char *const methods[] = { "hello", "acquire", "release", "view.create", "view.extend", "view.drop",
@@ -85,6 +95,9 @@ START_TEST(test_not_by_name)
                 ck_assert_str_eq(error.name, "EINVAL");
         }
         ck_assert_int_eq(kd_call(client, "teapot", NULL, &result, &error), KD_UNKNOWN_METHOD);
+        ck_assert_int_eq(kd_call(client, "status", params, &result, &error), -EINVAL);
+        params = kd_value_free(params);
+        params = nested(LIMIT_DEPTH);
         ck_assert_int_eq(kd_call(client, "status", params, &result, &error), -EINVAL);
         params = kd_value_free(params);
         params = peer_map("#view", 77, NULL);
@@ -476,6 +489,41 @@ START_TEST(test_leader_leaves)
 }
 END_TEST
 
+static void script_status(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        peer_expect(peer, "status");
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        ck_assert(!peer_read(peer));
+}
+
+static void status_done(void *data, int code, const kd_value *result, const kd_error *error)
+{
+        ++*(int *)data;
+}
+
+/* What a thread polls for is left to it. */
+START_TEST(test_leader_reads)
+{
+        struct pollfd readable = { .events = POLLIN };
+        kd_pending *pending;
+        int n_done = 0;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_status, NULL);
+
+        ck_assert_int_eq(kd_start(client, "status", NULL, status_done, &n_done, &pending, NULL), 0);
+        readable.fd = kd_fd(client);
+        ck_assert_int_eq(poll(&readable, 1, -1), 1);
+        client->leading = true;
+        ck_assert_int_eq(kd_process(client, NULL), 0);
+        ck_assert_int_eq(n_done, 0);
+        client->leading = false;
+        ck_assert_int_eq(kd_process(client, NULL), 0);
+        ck_assert_int_eq(n_done, 1);
+        end(&peer, client);
+}
+END_TEST
+
 /* An unexpected descriptor ends the connection; the census sees it closed. */
 static void script_stray_descriptor(Peer *peer, unsigned n)
 {
@@ -542,4 +590,4 @@ END_TEST
 
 FIXTURE_MAIN("client/call", test_value_and_error, test_not_by_name, test_repeated, test_repeated_once, test_idle_end,
              test_not_idempotent, test_next_refuses, test_loop, test_closed_under_way, test_in_flight,
-             test_threads, test_leader_leaves, test_stray_descriptor, test_resolve_parts)
+             test_threads, test_leader_leaves, test_leader_reads, test_stray_descriptor, test_resolve_parts)

@@ -1,7 +1,6 @@
 #include "proto/base/arena.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -45,8 +44,6 @@ void *arena_bytes(Arena *arena, size_t size)
         if (size > SIZE_MAX / 4)
                 return NULL;
         size = (size + 15) & ~(size_t)15;
-        if (arena->cap && size > arena->cap - arena->used)
-                return NULL;
         if (!block || block->size - block->used < size) {
                 block = arena_grow(arena, size);
                 if (!block)
@@ -54,7 +51,6 @@ void *arena_bytes(Arena *arena, size_t size)
         }
         bytes = block->data + block->used;
         block->used += size;
-        arena->used += size;
         return bytes;
 }
 
@@ -86,24 +82,31 @@ int arena_copy(Arena *arena, Text text, Text *ret_copy)
         return 0;
 }
 
-Text arena_format(Arena *arena, const char *format, ...)
+Text arena_format_list(Arena *arena, const char *format, va_list arguments)
 {
-        va_list arguments;
+        va_list again;
         char *text;
         int n;
 
-        va_start(arguments, format);
-        n = vsnprintf(NULL, 0, format, arguments);
-        va_end(arguments);
-        if (n < 0)
-                return TEXT_NULL;
-        text = arena_bytes(arena, (size_t)n + 1);
+        va_copy(again, arguments);
+        n = vsnprintf(NULL, 0, format, again);
+        va_end(again);
+        text = n < 0 ? NULL : arena_bytes(arena, (size_t)n + 1);
         if (!text)
                 return TEXT_NULL;
-        va_start(arguments, format);
         (void)vsnprintf(text, (size_t)n + 1, format, arguments);
-        va_end(arguments);
         return (Text){ text, (size_t)n };
+}
+
+Text arena_format(Arena *arena, const char *format, ...)
+{
+        va_list arguments;
+        Text text;
+
+        va_start(arguments, format);
+        text = arena_format_list(arena, format, arguments);
+        va_end(arguments);
+        return text;
 }
 
 void arena_reset(Arena *arena)
@@ -119,7 +122,6 @@ void arena_reset(Arena *arena)
         if (block)
                 block->used = 0;
         arena->blocks = block;
-        arena->used = 0;
 }
 
 void arena_deinit(Arena *arena)

@@ -41,6 +41,16 @@ static inline bool text_starts_with(Text text, Text prefix)
         return text.size >= prefix.size && (!prefix.size || memcmp(text.data, prefix.data, prefix.size) == 0);
 }
 
+/* The text as far as `limit` bytes go, never cut inside a UTF-8 sequence. */
+static inline Text text_cut(Text text, size_t limit)
+{
+        if (text.size <= limit)
+                return text;
+        while (limit && ((unsigned char)text.data[limit] & 0xc0) == 0x80)
+                limit--;
+        return (Text){ text.data, limit };
+}
+
 /* The length of the well-formed UTF-8 sequence at the front; 0 if there is none. */
 size_t text_utf8_step(Text text);
 

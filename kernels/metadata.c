@@ -358,6 +358,8 @@ static int read_native_layers(const At *at, const JsonValue *layers, MsgNative *
         JsonPath above = JSON_PATH_KEY(at->path, TEXT("layers"));
         size_t n = json_value_size(layers);
 
+        if (n > LIMIT_KEYS) /* no message holds a larger map */
+                return json_fault(at->fault, FAULT_CORRUPT, &above, "has %zu layers, must have at most %d", n, LIMIT_KEYS);
         native->layers.keys = arena_zeroed(&at->metadata->arena, n, sizeof(*native->layers.keys));
         native->layers.items = arena_zeroed(&at->metadata->arena, n, sizeof(*native->layers.items));
         if (!native->layers.keys || !native->layers.items)

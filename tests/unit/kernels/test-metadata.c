@@ -132,6 +132,29 @@ START_TEST(test_refuses)
 }
 END_TEST
 
+/* A native table with that many layers. */
+static int parse_layers(unsigned n, Fault *fault)
+{
+        CLEANUP(metadata_freep) Metadata *m = NULL;
+        char text[16384] = NEEDED ", \"native\": {\"library\": \"x.so\", \"layers\": {", *at = text + strlen(text);
+
+        for (unsigned i = 0; i < n; i++)
+                at += sprintf(at, "%s\"L%u\": {\"function\": \"f\"}", i ? "," : "", i);
+        (void)strcpy(at, "}}}");
+        return parse(text, &m, fault);
+}
+
+/* As many as a message can carry to the client. */
+START_TEST(test_native_limit)
+{
+        Fault fault = FAULT_NULL;
+
+        ck_assert_int_eq(parse_layers(LIMIT_KEYS, &fault), 0);
+        ck_assert_int_eq(parse_layers(LIMIT_KEYS + 1, &fault), 1);
+        ck_assert_ptr_nonnull(strstr(fault.message, "/native/layers"));
+}
+END_TEST
+
 START_TEST(test_limit)
 {
         char *text = alloc_bytes(LIMIT_METADATA + 2);
@@ -166,4 +189,4 @@ START_TEST(test_torture)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/metadata", test_whole, test_least, test_refuses, test_limit, test_torture)
+FIXTURE_MAIN("kernels/metadata", test_whole, test_least, test_refuses, test_native_limit, test_limit, test_torture)

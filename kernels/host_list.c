@@ -77,11 +77,15 @@ static int list_layer(HostList *list, uint32_t number, size_t first)
 
 static int list_page(HostList *list, OptionalInteger after)
 {
-        uint32_t number = after.present ? (uint32_t)(after.value >> 16) : 0;
+        int64_t layer = after.present ? after.value >> 16 : 0;
         size_t first = after.present ? (size_t)(after.value & 0xffff) + 1 : 0;
+        uint32_t number;
         int r = 0;
 
-        for (; !r && number < index_n_layers(&list->mapping->index); number++, first = 0)
+        /* A page of a larger mapping than this one is now: its generation tells. */
+        if (layer >= index_n_layers(&list->mapping->index))
+                return 0;
+        for (number = (uint32_t)layer; !r && number < index_n_layers(&list->mapping->index); number++, first = 0)
                 r = list_layer(list, number, first);
         return r;
 }
@@ -92,7 +96,7 @@ int host_mapping_list(const HostMapping *mapping, OptionalInteger after, size_t 
         HostList list = { .mapping = mapping, .arena = arena, .limit = limit };
         int r;
 
-        if (after.present && (after.value < 0 || after.value >> 16 >= index_n_layers(&mapping->index)))
+        if (after.present && after.value < 0)
                 return fault_set(fault, FAULT_BAD_REQUEST, "after: give back the next of the page before");
         list.items = arena_zeroed(arena, limit + 1, sizeof(*list.items));
         if (!list.items)

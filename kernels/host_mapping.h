@@ -55,7 +55,9 @@ int host_mapping_set_faults(HostMapping *mapping, const MsgMappingFault *faults,
 bool host_mapping_reference(const HostMapping *mapping, const IndexLayer *layer, const IndexReference *encoded,
                             Reference *ret_reference);
 
-/* A page of mapping.list, of 1 to `limit` entries: texts point into the mapping, the rest lies in the
- * arena. 0; 1 with FAULT_BAD_REQUEST for an `after` that no page gave; -ENOMEM. */
+/* A page of mapping.list, of at most `limit` entries; none where `after` comes
+ * from a larger mapping, whose generation was another. Texts point into the
+ * mapping, the rest lies in the arena. 0; 1 with FAULT_BAD_REQUEST for an
+ * `after` that no page gives; -ENOMEM. */
 int host_mapping_list(const HostMapping *mapping, OptionalInteger after, size_t limit, Arena *arena,
                       MsgMappingListResult *ret_result, Fault *fault);

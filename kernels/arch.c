@@ -80,3 +80,16 @@ ArchVerdict arch_judge(const TextList *archs, Device device, OptionalInteger cap
                 return judge_rocm(archs, gfx);
         return ARCH_UNKNOWN;
 }
+
+const char *arch_explain_unknown(const TextList *archs, Device device, OptionalInteger capability, Text gfx)
+{
+        if (device != DEVICE_CUDA && device != DEVICE_ROCM)
+                return "not judged: this device type has no archs";
+        if (!archs)
+                return "not judged: no metadata.json states archs";
+        if (device == DEVICE_CUDA && !capability.present)
+                return "not judged: the query names no capability";
+        if (device == DEVICE_ROCM && !gfx.data)
+                return "not judged: the query names no gfx";
+        return "not judged: metadata.json states archs of a form that is not known here";
+}

@@ -21,3 +21,6 @@ typedef enum ArchVerdict { ARCH_OK, ARCH_UNKNOWN, ARCH_REFUSED } ArchVerdict;
 
 /* `archs` NULL: none stated. Capability 90 means 9.0. */
 ArchVerdict arch_judge(const TextList *archs, Device device, OptionalInteger capability, Text gfx);
+
+/* Why code passes that arch_judge calls unknown, for people; a literal. */
+const char *arch_explain_unknown(const TextList *archs, Device device, OptionalInteger capability, Text gfx);

@@ -242,7 +242,7 @@ static int explain_lookup(Explanation *explanation)
 static int answer_error(const Fault *fault, Arena *arena, MsgAnswer *answer)
 {
         *answer = (MsgAnswer){ .name = text_of(fault_spelling(fault->name)) };
-        return arena_copy(arena, answer_message(text_of(fault->message)), &answer->message);
+        return arena_copy(arena, text_cut(text_of(fault->message), LIMIT_ANSWER_MESSAGE), &answer->message);
 }
 
 static int explain_answer(Explanation *explanation, MsgAnswer **ret_answer)

@@ -81,17 +81,6 @@ int found_choose(Found *found, const Asker *asker, const MsgQuery *query, Device
         return r;
 }
 
-Text answer_message(Text message)
-{
-        size_t size = LIMIT_ANSWER_MESSAGE;
-
-        if (message.size <= size)
-                return message;
-        while (size && ((unsigned char)message.data[size] & 0xc0) == 0x80)
-                size--;
-        return (Text){ message.data, size };
-}
-
 Miss miss_of_hit(IndexAnswer answer, const IndexQuery *query, OptionalInteger capability)
 {
         switch (answer) {

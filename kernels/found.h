@@ -27,9 +27,6 @@ bool found_of_hit(const HostMapping *host, const ViewHit *hit, Found *ret_found)
  * with what stands against it; -ENOMEM. */
 int found_choose(Found *found, const Asker *asker, const MsgQuery *query, Device device, Trace *trace, Fault *fault);
 
-/* A message as far as an answer may carry it: LIMIT_ANSWER_MESSAGE bytes. */
-Text answer_message(Text message);
-
 /* The name and message for a hit that is none; literals. */
 typedef struct Miss {
         FaultName name;

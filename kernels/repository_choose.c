@@ -95,7 +95,7 @@ static void refuse_arch(Choice *choice, size_t i, Device device, OptionalInteger
                                     (long long)(capability.value / 10), (long long)(capability.value % 10)));
 }
 
-static void take(Choice *choice, size_t i, ArchVerdict verdict)
+static void take(Choice *choice, size_t i, const char *arch_reason)
 {
         Text folder = choice->repository->variants[i].folder;
 
@@ -103,8 +103,7 @@ static void take(Choice *choice, size_t i, ArchVerdict verdict)
                 return;
         trace_add(choice->trace, "variant", folder, true, trace_source(choice), INTEGER_ABSENT,
                   "the best of those that fit");
-        trace_add(choice->trace, "arch", folder, true, trace_source(choice), INTEGER_ABSENT, "%s",
-                  verdict == ARCH_OK ? "built for the device" : "cannot be judged");
+        trace_add(choice->trace, "arch", folder, true, trace_source(choice), INTEGER_ABSENT, "%s", arch_reason);
 }
 
 static int refuse_all(Choice *choice, Fault *fault)
@@ -132,7 +131,8 @@ static bool choose(Choice *choice, size_t n_fit, Device device, OptionalInteger 
         for (size_t k = 0; k < n_fit; k++) {
                 size_t i = choice->order[k];
                 const RepositoryVariant *variant = &choice->repository->variants[i];
-                const Metadata *metadata = variant->metadata;
+                const TextList *archs =
+                        variant->metadata && variant->metadata->has_archs ? &variant->metadata->archs : NULL;
                 ArchVerdict verdict;
 
                 if (variant->metadata_fault.name != FAULT_NONE) {
@@ -141,12 +141,13 @@ static bool choose(Choice *choice, size_t n_fit, Device device, OptionalInteger 
                         refuse(choice, "variant", i, text_of(variant->metadata_fault.message));
                         continue;
                 }
-                verdict = arch_judge(metadata && metadata->has_archs ? &metadata->archs : NULL, device, capability, gfx);
+                verdict = arch_judge(archs, device, capability, gfx);
                 if (verdict == ARCH_REFUSED) {
                         refuse_arch(choice, i, device, capability, gfx);
                         continue;
                 }
-                take(choice, i, verdict);
+                take(choice, i, verdict == ARCH_OK ? "built for the device" :
+                                                     arch_explain_unknown(archs, device, capability, gfx));
                 *ret_variant = i;
                 *ret_arch = verdict;
                 return true;

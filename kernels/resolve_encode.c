@@ -142,7 +142,7 @@ static int encode_error(FaultName name, Text message, Buffer *answers)
         p = answers->data + answers->size;
         *p++ = 0x82;
         p = put_text(put_text(p, TEXT("name")), spelling);
-        p = put_text(put_text(p, TEXT("message")), answer_message(message));
+        p = put_text(put_text(p, TEXT("message")), text_cut(message, LIMIT_ANSWER_MESSAGE));
         answers->size = (size_t)(p - answers->data);
         return 0;
 }

@@ -1,7 +1,6 @@
 #include "kernels/trace.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 static bool trace_grow(Trace *trace)
 {
@@ -20,28 +19,19 @@ static bool trace_grow(Trace *trace)
 void trace_add(Trace *trace, const char *step, Text candidate, bool taken, Text source, OptionalInteger age_s,
                const char *reason, ...)
 {
-        char text[512];
+        MsgTraceStep added = { .step = text_of(step), .verdict = taken ? TEXT("taken") : TEXT("refused"), .age_s = age_s };
         va_list arguments;
-        MsgTraceStep *item;
 
         if (!trace || trace->failed)
                 return;
-        if (trace->n == trace->capacity && !trace_grow(trace)) {
-                trace->failed = true;
-                return;
-        }
         va_start(arguments, reason);
-        (void)vsnprintf(text, sizeof(text), reason, arguments);
+        added.reason = text_cut(arena_format_list(trace->arena, reason, arguments), LIMIT_FAULT_MESSAGE - 1);
         va_end(arguments);
-        item = &trace->items[trace->n];
-        item->step = text_of(step);
-        item->verdict = taken ? TEXT("taken") : TEXT("refused");
-        item->age_s = age_s;
-        if (arena_copy(trace->arena, candidate.data ? candidate : TEXT(""), &item->candidate) < 0 ||
-            arena_copy(trace->arena, source, &item->source) < 0 ||
-            arena_copy(trace->arena, text_of(text), &item->reason) < 0) {
+        if (!added.reason.data || (trace->n == trace->capacity && !trace_grow(trace)) ||
+            arena_copy(trace->arena, candidate.data ? candidate : TEXT(""), &added.candidate) < 0 ||
+            arena_copy(trace->arena, source, &added.source) < 0) {
                 trace->failed = true;
                 return;
         }
-        trace->n++;
+        trace->items[trace->n++] = added;
 }

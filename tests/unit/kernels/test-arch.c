@@ -61,4 +61,19 @@ START_TEST(test_what_is_not_judged)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/arch", test_cuda, test_rocm, test_what_is_not_judged)
+START_TEST(test_why_not_judged)
+{
+        TextList archs = { 0 };
+
+#define WHY(archs, device, capability, gfx, part) \
+        ck_assert_ptr_nonnull(strstr(arch_explain_unknown(archs, device, capability, gfx), part))
+        WHY(&archs, DEVICE_CPU, INTEGER_ABSENT, TEXT_NULL, "no archs");
+        WHY(NULL, DEVICE_CUDA, INTEGER_PRESENT(90), TEXT_NULL, "metadata.json");
+        WHY(&archs, DEVICE_CUDA, INTEGER_ABSENT, TEXT_NULL, "capability");
+        WHY(&archs, DEVICE_ROCM, INTEGER_ABSENT, TEXT_NULL, "gfx");
+        WHY(&archs, DEVICE_CUDA, INTEGER_PRESENT(90), TEXT_NULL, "of a form");
+#undef WHY
+}
+END_TEST
+
+FIXTURE_MAIN("kernels/arch", test_cuda, test_rocm, test_what_is_not_judged, test_why_not_judged)

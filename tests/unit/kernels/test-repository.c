@@ -188,6 +188,40 @@ START_TEST(test_trace)
         ck_assert(text_equal(trace.items[2].candidate, TEXT("torch-cuda")));
         ck_assert(text_equal(trace.items[2].verdict, TEXT("taken")));
         ck_assert(text_equal(trace.items[3].step, TEXT("arch")));
+        ck_assert(text_equal(trace.items[3].reason, TEXT("not judged: no metadata.json states archs")));
+}
+END_TEST
+
+/* A reason that has to be cut is UTF-8 still, else no client would read it. */
+static void check_long_reason(const char *before)
+{
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        Trace trace = TRACE_NULL(&arena);
+        char metadata[4096] = META("{\"type\": \"cuda\"}");
+        MsgLocalVariant variants[] = { { TEXT("torch-cuda"), TEXT_NULL } };
+        CLEANUP(repository_unrefp) Repository *repository = NULL;
+        size_t variant;
+        ArchVerdict arch;
+        Fault fault = FAULT_NULL;
+
+        metadata[strlen(metadata) - 1] = 0;
+        (void)strcat(strcat(metadata, ", \"digest\": {\"files\": {}, \"algorithm\": \""), before);
+        for (size_t i = 0; i < 700; i++)
+                (void)strcat(metadata, "é");
+        (void)strcat(metadata, "\"}}");
+        variants[0].metadata = text_of(metadata);
+        make_environment();
+        repository = from_message(variants, 1);
+        ck_assert_int_eq(choose(repository, DEVICE_CUDA, 90, &trace, &variant, &arch, &fault), 1);
+        ck_assert_int_eq(fault.name, FAULT_CORRUPT);
+        ck_assert_uint_ge(trace.items[0].reason.size, 500);
+        ck_assert(text_is_utf8(trace.items[0].reason));
+}
+
+START_TEST(test_long_reason)
+{
+        check_long_reason("");
+        check_long_reason("x");
 }
 END_TEST
 
@@ -380,5 +414,5 @@ START_TEST(test_torture)
 END_TEST
 
 FIXTURE_MAIN("kernels/repository", test_from_message, test_message_limits, test_choose_gives_way, test_choose_faults,
-             test_trace, test_scan, test_scan_refuses, test_scan_untrusted_variant, test_scan_limit, test_two_users,
+             test_trace, test_long_reason, test_scan, test_scan_refuses, test_scan_untrusted_variant, test_scan_limit, test_two_users,
              test_torture)

@@ -281,9 +281,11 @@ static int builder_place(Builder *builder, uint16_t *seeds, uint32_t n_buckets, 
         return r > 0 ? -ELOOP : r;
 }
 
+#define FRONT_WORDS 3
+
 typedef struct SortedLayer {
-        uint64_t front; /* the first bytes of the name, so that most comparisons end here */
-        Text name;
+        uint64_t front[FRONT_WORDS]; /* the first bytes of the name, so that most comparisons end here */
+        const Text *name;
         uint32_t slot;
 } SortedLayer;
 
@@ -291,9 +293,21 @@ static int compare_layers(const void *a, const void *b)
 {
         const SortedLayer *x = a, *y = b;
 
-        if (x->front != y->front)
-                return x->front < y->front ? -1 : 1;
-        return text_compare(x->name, y->name);
+        for (size_t i = 0; i < FRONT_WORDS; i++)
+                if (x->front[i] != y->front[i])
+                        return x->front[i] < y->front[i] ? -1 : 1;
+        return text_compare(*x->name, *y->name);
+}
+
+static void front_take(Text name, uint64_t front[FRONT_WORDS])
+{
+        uint8_t bytes[FRONT_WORDS * 8] = { 0 };
+
+        if (name.size)
+                memcpy(bytes, name.data, name.size < sizeof(bytes) ? name.size : sizeof(bytes));
+        memcpy(front, bytes, sizeof(bytes));
+        for (size_t i = 0; i < FRONT_WORDS; i++)
+                front[i] = __builtin_bswap64(front[i]);
 }
 
 static int builder_sort(const Builder *builder, uint32_t *order)
@@ -304,12 +318,9 @@ static int builder_sort(const Builder *builder, uint32_t *order)
         if (!sorted)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++) {
-                Text name = builder->set.layers[i].name;
-                uint64_t front = 0;
-
-                if (name.size)
-                        memcpy(&front, name.data, name.size < 8 ? name.size : 8);
-                sorted[i] = (SortedLayer){ __builtin_bswap64(front), name, builder->slots[i] };
+                sorted[i].name = &builder->set.layers[i].name;
+                sorted[i].slot = builder->slots[i];
+                front_take(*sorted[i].name, sorted[i].front);
         }
         qsort(sorted, n, sizeof(*sorted), compare_layers);
         for (size_t i = 0; i < n; i++)

@@ -48,6 +48,13 @@ static void json_escape(Json *json, unsigned char c)
         json_put(json, text, strlen(text));
 }
 
+/* The controls U+0080 to U+009F, whose second byte is their number: a terminal
+ * may act on them, and JSON gets printed. */
+static bool is_c1(Text text, size_t at)
+{
+        return (unsigned char)text.data[at] == 0xc2 && at + 1 < text.size && (unsigned char)text.data[at + 1] < 0xa0;
+}
+
 static void json_string(Json *json, Text text)
 {
         size_t begin = 0;
@@ -55,11 +62,13 @@ static void json_string(Json *json, Text text)
         json_put(json, "\"", 1);
         for (size_t i = 0; i < text.size; ++i) {
                 unsigned char c = (unsigned char)text.data[i];
+                bool c1 = is_c1(text, i);
 
-                if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+                if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && !c1)
                         continue;
                 json_put(json, text.data + begin, i - begin);
-                json_escape(json, c);
+                i += c1;
+                json_escape(json, (unsigned char)text.data[i]);
                 begin = i + 1;
         }
         json_put(json, text.data + begin, text.size - begin);

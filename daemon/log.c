@@ -62,12 +62,18 @@ static uint64_t log_now_us(void)
         return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
 }
 
-/* Peers' bytes reach messages; no line break or escape sequence of theirs does. */
+/* Peers' bytes reach messages; no line break or escape sequence of theirs does,
+ * nor what a terminal takes for one: C1, which is two bytes of UTF-8. */
 static void log_clean(char *text)
 {
-        for (; *text; text++)
-                if ((unsigned char)*text < 0x20 || *text == 0x7f)
-                        *text = '?';
+        for (; *text; text++) {
+                unsigned char c = (unsigned char)text[0], next = (unsigned char)text[1];
+
+                if (c < 0x20 || c == 0x7f)
+                        text[0] = '?';
+                else if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+                        text[0] = text[1] = '?';
+        }
 }
 
 static void record_fields(LogRecord *record, const LogFields *fields)

@@ -31,11 +31,18 @@ static bool colours_wanted(void)
         return isatty(STDOUT_FILENO) && !(no && *no);
 }
 
+/* Strangers' texts get here: names of programs, of files. No control character
+ * of theirs reaches the terminal, nor one of C1, which is two bytes of UTF-8. */
 static void text_clean(char *text)
 {
-        for (; *text; text++)
-                if ((unsigned char)*text < 0x20 || *text == 0x7f)
-                        *text = '?';
+        for (; *text; text++) {
+                unsigned char c = (unsigned char)text[0], next = (unsigned char)text[1];
+
+                if (c < 0x20 || c == 0x7f)
+                        text[0] = '?';
+                else if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+                        text[0] = text[1] = '?';
+        }
 }
 
 /* Columns that the text takes, as code points: wide characters are rare here. */

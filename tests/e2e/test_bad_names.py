@@ -136,7 +136,17 @@ def test_queries(daemon):
 def test_client_texts_never_reach_a_terminal_raw(daemon):
     peer = daemon.peer(hello=False)
     try:
-        peer.hello(client="evil\x1b[2J")
+        peer.hello(client="evil\x1b[2J\u009b2J")
     except harness.Fault as fault:
         assert fault.name == "invalid-name"
     assert "\x1b" not in daemon.log()
+
+
+def test_client_texts_are_shown_without_controls(daemon):
+    with daemon.peer(client="evil\x1b[2J\u009b2J\x7f\u00a0"):
+        for arguments in (["clients"], ["clients", "--json"]):
+            shown = harness.run([harness.KERNELSCTL, *arguments],
+                                env=daemon.environment(KERNELSD_SOCKET=str(daemon.socket)))
+            assert shown.returncode == 0 and "evil" in shown.stdout and "\u00a0" in shown.stdout
+            assert not any(text in shown.stdout for text in ("\x1b", "\x7f", "\u009b"))
+    assert '"client": "evil\\u001b[2J\\u009b2J' in shown.stdout

@@ -59,14 +59,14 @@ START_TEST(test_lines)
         fields.error = -ENOSPC;
         log_notice(START, NULL, "hello %d", 1);
         log_debug(START, NULL, "not seen");
-        log_warning(PEER, &fields, "bad\n\x1b[2Jname");
+        log_warning(PEER, &fields, "bad\n\x1b[2Jname\xc2\x9b""2J\xc2\xa0");
         log_level_set(LOG_LEVEL_DEBUG);
         log_debug(START, NULL, "seen");
         stderr_read(text, sizeof(text));
         log_close();
         stderr_give_back();
         ck_assert_str_eq(text, "kernelsd: notice: hello 1\n"
-                               "kernelsd: warning: bad??[2Jname (session 5)\n"
+                               "kernelsd: warning: bad??[2Jname??2J\xc2\xa0 (session 5)\n"
                                "kernelsd: debug: seen\n");
 }
 END_TEST

@@ -253,6 +253,8 @@ static int read_dependencies(const At *at)
         return 0;
 }
 
+_Static_assert(LIMIT_ARCHS == 64, "read_backend names the limit");
+
 static int read_backend(const At *top)
 {
         JsonPath path = JSON_PATH_KEY(top->path, TEXT("backend"));
@@ -271,6 +273,8 @@ static int read_backend(const At *top)
         r = find(&at, "archs", JSON_KIND_ARRAY, true, &archs);
         if (r || !archs)
                 return r;
+        if (json_value_size(archs) > LIMIT_ARCHS)
+                return corrupt(&at, "archs", "has more than 64 names");
         at.metadata->has_archs = true;
         return read_texts(&at, "archs", archs, &at.metadata->archs);
 }

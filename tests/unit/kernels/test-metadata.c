@@ -155,6 +155,31 @@ START_TEST(test_native_limit)
 }
 END_TEST
 
+/* With that many archs. */
+static int parse_archs(unsigned n, Fault *fault)
+{
+        CLEANUP(metadata_freep) Metadata *m = NULL;
+        char text[4096] = FRONT "\"python-depends\": [], \"backend\": {\"type\": \"cuda\", \"archs\": [";
+        char *at = text + strlen(text);
+
+        for (unsigned i = 0; i < n; i++)
+                at += sprintf(at, "%s\"%u.0\"", i ? "," : "", i);
+        (void)strcpy(at, "]}}");
+        return parse(text, &m, fault);
+}
+
+/* As many as may be gone through at every choice. */
+START_TEST(test_archs_limit)
+{
+        Fault fault = FAULT_NULL;
+
+        ck_assert_int_eq(parse_archs(LIMIT_ARCHS, &fault), 0);
+        ck_assert_int_eq(parse_archs(LIMIT_ARCHS + 1, &fault), 1);
+        ck_assert_int_eq(fault.name, FAULT_CORRUPT);
+        ck_assert_ptr_nonnull(strstr(fault.message, "/backend/archs"));
+}
+END_TEST
+
 START_TEST(test_limit)
 {
         char *text = alloc_bytes(LIMIT_METADATA + 2);
@@ -189,4 +214,4 @@ START_TEST(test_torture)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/metadata", test_whole, test_least, test_refuses, test_native_limit, test_limit, test_torture)
+FIXTURE_MAIN("kernels/metadata", test_whole, test_least, test_refuses, test_native_limit, test_archs_limit, test_limit, test_torture)

@@ -18,6 +18,7 @@ typedef struct Choice {
         VariantReason *reasons;
         char told[LIMIT_FAULT_MESSAGE];
         size_t n_told;
+        bool told_enough;         /* the line of text is full */
         const Fault *first_fault; /* of the best variant that its metadata rules out */
         bool arch_refused;
 } Choice;
@@ -48,15 +49,32 @@ static Text trace_source(Choice *choice)
         return TEXT("view");
 }
 
+/* Whether a refusal is told to anybody: putting it into words is what costs,
+ * and a client may ask a thousand times in one request. */
+static bool is_told(const Choice *choice)
+{
+        return choice->trace || !choice->told_enough;
+}
+
+static void tell(Choice *choice, Text folder, Text reason)
+{
+        size_t room = sizeof(choice->told) - choice->n_told;
+        int n = snprintf(choice->told + choice->n_told, room, "%s%.*s %.*s", choice->n_told ? "; " : "",
+                         TEXT_PRINT(folder), TEXT_PRINT(reason));
+
+        if (n > 0 && (size_t)n < room)
+                choice->n_told += (size_t)n;
+        else
+                choice->told_enough = true;
+        choice->told[choice->n_told] = 0; /* whole refusals only */
+}
+
 static void refuse(Choice *choice, const char *step, size_t i, Text reason)
 {
         Text folder = choice->repository->variants[i].folder;
-        int n = snprintf(choice->told + choice->n_told, sizeof(choice->told) - choice->n_told, "%s%.*s %.*s",
-                         choice->n_told ? "; " : "", TEXT_PRINT(folder), TEXT_PRINT(reason));
 
-        if (n > 0 && (size_t)n < sizeof(choice->told) - choice->n_told)
-                choice->n_told += (size_t)n;
-        choice->told[choice->n_told] = 0; /* whole refusals only */
+        if (!choice->told_enough)
+                tell(choice, folder, reason);
         if (choice->trace)
                 trace_add(choice->trace, step, folder, false, trace_source(choice), INTEGER_ABSENT, "%.*s",
                           TEXT_PRINT(reason));
@@ -64,7 +82,7 @@ static void refuse(Choice *choice, const char *step, size_t i, Text reason)
 
 static void refuse_unfit(Choice *choice)
 {
-        for (size_t i = 0; i < choice->n; i++)
+        for (size_t i = 0; i < choice->n && is_told(choice); i++)
                 if (choice->reasons[i] != VARIANT_REASON_ACCEPTED)
                         refuse(choice, "variant", i,
                                variant_explain(&choice->variants[i], choice->reasons[i], &choice->target,
@@ -83,9 +101,12 @@ static Text describe_archs(Choice *choice, const Metadata *metadata)
 
 static void refuse_arch(Choice *choice, size_t i, Device device, OptionalInteger capability, Text gfx)
 {
-        Text archs = describe_archs(choice, choice->repository->variants[i].metadata);
+        Text archs;
 
         choice->arch_refused = true;
+        if (!is_told(choice))
+                return;
+        archs = describe_archs(choice, choice->repository->variants[i].metadata);
         if (device == DEVICE_ROCM)
                 refuse(choice, "arch", i, arena_format(&choice->arena, "is built for %.*s, the device is %.*s",
                                                        TEXT_PRINT(archs), TEXT_PRINT(gfx)));

@@ -85,7 +85,7 @@ static int acquire_given_up(kd_error *error)
 {
         Fault fault = FAULT_NULL;
 
-        (void)fault_set(&fault, FAULT_CANCELLED, "The caller gave the acquire up.");
+        (void)fault_set(&fault, FAULT_CANCELLED, "the caller gave the acquire up");
         return failure_fault(error, &fault);
 }
 
@@ -105,7 +105,7 @@ static int acquire_await(Call **call, int64_t deadline, kd_progress progress, vo
                 if (r < 0 && !(*call)->over) {
                         acquire_cancel(STEAL(*call));
                         return failure_unreachable(error, r, "kernelsd did not answer the acquire in time: see whether "
-                                                             "it is stopped or overloaded, or allow more time.");
+                                                             "it is stopped or overloaded, or allow more time");
                 }
         }
         return (*call)->code ? failure_copy(error, &(*call)->error) : 0;
@@ -163,8 +163,8 @@ static int kernel_open_local(kd_kernel *kernel, const LocalRepository *local, co
                 return failure_memory(error);
         kernel->fd = open(path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (kernel->fd < 0) {
-                (void)fault_set(&fault, FAULT_GONE, "The local repository's variant %s cannot be opened (%s): register "
-                                "it again once it is there.", path.data, strerrordesc_np(errno));
+                (void)fault_set(&fault, FAULT_GONE, "the local repository's variant %s cannot be opened (%s): register "
+                                "it again once it is there", path.data, strerrordesc_np(errno));
                 return failure_fault(error, &fault);
         }
         r = kernel_set_path(kernel, path, error);
@@ -177,7 +177,7 @@ static int kernel_open_local(kd_kernel *kernel, const LocalRepository *local, co
 static int kernel_refuse(kd_error *error)
 {
         return failure_unreachable(error, -EBADMSG, "kernelsd answered an acquire without a folder: install the same "
-                                                    "version of library and daemon.");
+                                                    "version of library and daemon");
 }
 
 /* The facts of an acquire stand where those of an answer do. */

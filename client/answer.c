@@ -109,6 +109,6 @@ int query_check(const kd_query *query, kd_error *error)
 
         if (query->layer && query->device && query->mode)
                 return 0;
-        (void)fault_set(&fault, FAULT_BAD_REQUEST, "A query names layer, device and mode: set all three.");
+        (void)fault_set(&fault, FAULT_BAD_REQUEST, "a query names layer, device and mode: set all three");
         return failure_fault(error, &fault);
 }

@@ -62,8 +62,8 @@ int client_lock(kd_client *client, kd_error *error)
         if (!client->torn)
                 return 0;
         client_unlock(client);
-        return failure_set(error, -ESTALE, "This process was forked while another thread changed views: make a client "
-                                           "of its own with kd_connect.");
+        return failure_set(error, -ESTALE, "this process was forked while another thread changed views: make a client "
+                                           "of its own with kd_connect");
 }
 
 void client_unlock(kd_client *client)
@@ -157,7 +157,7 @@ int kd_connect(const kd_options *options, kd_client **ret_client, kd_error *erro
         r = client_new(options ? options : &defaults, &client);
         if (r < 0)
                 return r == -ENOMEM ? failure_memory(error) :
-                                      failure_set(error, r, "No client can be made: %s.", strerrordesc_np(-r));
+                                      failure_set(error, r, "no client can be made: %s", strerrordesc_np(-r));
         r = client_lock(client, error);
         if (!r) {
                 deadline = client_deadline(client, client->timeout_ms);

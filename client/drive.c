@@ -213,7 +213,7 @@ int client_ensure(kd_client *client, int wait_ms, int64_t deadline_ms, kd_error 
                 r = client_wait(client, deadline_ms);
                 if (r < 0)
                         return failure_unreachable(error, r, "kernelsd took the connection but does not greet: see "
-                                                             "whether it is stopped or overloaded.");
+                                                             "whether it is stopped or overloaded");
         }
 }
 
@@ -221,7 +221,7 @@ static int call_timeout(Call *call, kd_error *error)
 {
         return failure_unreachable(error, -ETIMEDOUT,
                                    "kernelsd did not answer `%s` in time: see whether it is stopped or overloaded, or "
-                                   "allow more time.", method_table[call->method].name);
+                                   "allow more time", method_table[call->method].name);
 }
 
 int call_await(Call **call, int64_t deadline_ms, kd_error *error)

@@ -58,7 +58,7 @@ int failure_fault(kd_error *error, const Fault *fault)
 
 int failure_memory(kd_error *error)
 {
-        return failure_set(error, -ENOMEM, "This process has no memory left for the request.");
+        return failure_set(error, -ENOMEM, "this process has no memory left for the request");
 }
 
 int failure_copy(kd_error *error, const kd_error *kept)

@@ -206,12 +206,12 @@ static int find_failed(const FindPlaces *places, const FindRecord *record, kd_er
 {
         if (places->named)
                 return failure_unreachable(error, record->code,
-                                           "No kernelsd can be used at %s: start it, or correct KERNELSD_SOCKET or "
-                                           "the socket that this program was given.",
+                                           "no kernelsd can be used at %s: start it, or correct KERNELSD_SOCKET or "
+                                           "the socket that this program was given",
                                            record->text);
         return failure_unreachable(error, record->code,
-                                   "No kernelsd can be used; looked at %s: start one with `systemctl --user start "
-                                   "kernelsd.socket` or run `kernelsd`.",
+                                   "no kernelsd can be used; looked at %s: start one with `systemctl --user start "
+                                   "kernelsd.socket` or run `kernelsd`",
                                    record->text);
 }
 

@@ -22,8 +22,8 @@ static int local_missing(kd_error *error, const char *path, int code)
 {
         Fault fault = FAULT_NULL;
 
-        (void)fault_set(&fault, FAULT_NO_REPOSITORY, "The local repository %s cannot be read (%s): name a folder that "
-                        "holds build variants, or a `build` folder with them.", path, strerrordesc_np(-code));
+        (void)fault_set(&fault, FAULT_NO_REPOSITORY, "the local repository %s cannot be read (%s): name a folder that "
+                        "holds build variants, or a `build` folder with them", path, strerrordesc_np(-code));
         return failure_fault(error, &fault);
 }
 
@@ -31,7 +31,7 @@ static int local_too_large(kd_error *error, const char *path, const char *what, 
 {
         Fault fault = FAULT_NULL;
 
-        (void)fault_set(&fault, FAULT_TOO_LARGE, "The local repository %s has more than %u %s: keep fewer there.", path,
+        (void)fault_set(&fault, FAULT_TOO_LARGE, "the local repository %s has more than %u %s: keep fewer there", path,
                         limit, what);
         return failure_fault(error, &fault);
 }
@@ -40,7 +40,7 @@ static int local_error(kd_error *error, const char *path, int code)
 {
         if (code == -ENOMEM)
                 return failure_memory(error);
-        return failure_set(error, code, "Reading the local repository %s failed: %s.", path, strerrordesc_np(-code));
+        return failure_set(error, code, "reading the local repository %s failed: %s", path, strerrordesc_np(-code));
 }
 
 /* All of metadata.json: 0; 1: over the limit; negative. An absent file leaves
@@ -165,7 +165,7 @@ int local_read(const char *path, LocalRepository **ret_local, kd_error *error)
         int r;
 
         if (path[0] != '/' || strlen(path) > LIMIT_PATH) {
-                (void)fault_set(&fault, FAULT_INVALID_NAME, "\"%.200s\" names no local repository: give its absolute path.", path);
+                (void)fault_set(&fault, FAULT_INVALID_NAME, "\"%.200s\" names no local repository: give its absolute path", path);
                 return failure_fault(error, &fault);
         }
         local = alloc_zeroed(1, sizeof(*local));

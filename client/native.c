@@ -17,13 +17,13 @@ static const MsgNativeLayer *native_find(const MsgNative *native, Text layer)
 static int native_layer(const kd_kernel *kernel, const char *layer, const MsgNativeLayer **ret_layer, kd_error *error)
 {
         if (!kernel->native)
-                return failure_set(error, -ENOENT, "The kernel at %s has no native functions: its metadata.json has no "
-                                                   "`native` table.", kernel->path);
+                return failure_set(error, -ENOENT, "the kernel at %s has no native functions: its metadata.json has no "
+                                                   "`native` table", kernel->path);
         if (!layer)
                 layer = kernel->answer.reference_layer ? kernel->answer.reference_layer : kernel->answer.layer;
         *ret_layer = layer ? native_find(kernel->native, text_of(layer)) : NULL;
         if (!*ret_layer)
-                return failure_set(error, -ENOENT, "The `native` table of the kernel at %s does not name layer \"%s\".",
+                return failure_set(error, -ENOENT, "the `native` table of the kernel at %s does not name layer \"%s\"",
                                    kernel->path, layer ? layer : "");
         return 0;
 }
@@ -75,14 +75,14 @@ static int native_load(kd_kernel *kernel, void **ret_library, kd_error *error)
                 return 0;
         }
         if (!native_name_is_plain(kernel->native->library))
-                return failure_set(error, -ELIBBAD, "The `native` table of the kernel at %s names no plain file as its "
-                                                    "library.", kernel->path);
+                return failure_set(error, -ELIBBAD, "the `native` table of the kernel at %s names no plain file as its "
+                                                    "library", kernel->path);
         path = native_path(kernel, &arena);
         if (!path.data)
                 return failure_memory(error);
         library = dlopen(path.data, RTLD_NOW | RTLD_LOCAL);
         if (!library)
-                return failure_set(error, -ELIBBAD, "The kernel's library does not load: %s.", dlerror());
+                return failure_set(error, -ELIBBAD, "the kernel's library does not load: %s", dlerror());
         if (!__atomic_compare_exchange_n(&kernel->library, &other, library, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
                 (void)dlclose(library);
                 library = other;
@@ -109,7 +109,7 @@ int kd_native(kd_kernel *kernel, const char *layer, kd_forward *ret_function, kd
                 return failure_memory(error);
         symbol = dlsym(library, name.data);
         if (!symbol)
-                return failure_set(error, -ELIBBAD, "The kernel's library has no function %s: %s.", name.data,
+                return failure_set(error, -ELIBBAD, "the kernel's library has no function %s: %s", name.data,
                                    dlerror());
         memcpy(ret_function, &symbol, sizeof(symbol)); /* POSIX: a symbol may be a function */
         return 0;

@@ -17,7 +17,7 @@ static int greet_other_protocol(kd_error *error, int64_t protocol)
         Fault fault = FAULT_NULL;
 
         (void)fault_set(&fault, FAULT_PROTOCOL,
-                        "kernelsd speaks protocol %lld, this library protocol %d: install the same version of both.",
+                        "kernelsd speaks protocol %lld, this library protocol %d: install the same version of both",
                         (long long)protocol, PROTOCOL);
         return failure_fault(error, &fault);
 }
@@ -238,7 +238,7 @@ int session_begin(kd_client *client, int wait_ms, kd_error *error)
         if (!r) {
                 r = connection_open(&client->connection, fd);
                 if (r < 0)
-                        (void)failure_set(&kept, r, "The new connection failed: %s.", strerrordesc_np(-r));
+                        (void)failure_set(&kept, r, "the new connection failed: %s", strerrordesc_np(-r));
         }
         if (r)
                 return failure_copy(error, &kept);
@@ -258,13 +258,13 @@ int session_begin(kd_client *client, int wait_ms, kd_error *error)
 static void session_lost_error(int reason, kd_error *error)
 {
         if (reason == -EBADMSG)
-                (void)failure_unreachable(error, -EBADMSG, "What answers on the socket does not speak kernelsd's "
-                                                           "protocol: the connection was ended.");
+                (void)failure_unreachable(error, -EBADMSG, "what answers on the socket does not speak kernelsd's "
+                                                           "protocol: the connection was ended");
         else if (reason == -ENOMEM)
                 (void)failure_memory(error);
         else
                 (void)failure_unreachable(error, -ECONNRESET, "kernelsd ended the connection before it answered; what "
-                                                              "was asked for may have been done or not: try again.");
+                                                              "was asked for may have been done or not: try again");
 }
 
 void session_lost(kd_client *client, int reason)

@@ -94,10 +94,10 @@ static int reference_fill(RecordReference *to, const kd_reference *from, char **
         int r;
 
         if (!from->mode)
-                return entry_refuse(error, "A reference names no mode: set `mode`, for instance to \"fallback\".");
+                return entry_refuse(error, "a reference names no mode: set `mode`, for instance to \"fallback\"");
         if (from->local && (from->repo || from->revision || from->version != -1))
-                return entry_refuse(error, "A reference names a local repository and one on the Hub: set `local` alone, "
-                                           "with `version` -1.");
+                return entry_refuse(error, "a reference names a local repository and one on the Hub: set `local` alone, "
+                                           "with `version` -1");
         if (from->local) {
                 r = local_set_read(known, from->local, &local, error);
                 if (r)
@@ -122,7 +122,7 @@ int record_entry_new(const kd_entry *from, LocalSet *known, RecordEntry **ret_en
         int r = 0;
 
         if (!from->layer)
-                return entry_refuse(error, "An entry names no layer: set `layer`.");
+                return entry_refuse(error, "an entry names no layer: set `layer`");
         if (__builtin_mul_overflow(from->n_references, sizeof(RecordReference), &size) ||
             __builtin_add_overflow(size, sizeof(*entry) + entry_room(from), &size))
                 return failure_memory(error);

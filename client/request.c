@@ -39,11 +39,11 @@ static int request_method(const char *name, MethodNumber *ret_method, kd_error *
         Fault fault = FAULT_NULL;
 
         if (method == _METHOD_MAX) {
-                (void)fault_set(&fault, FAULT_UNKNOWN_METHOD, "Protocol 1 has no method \"%.64s\".", name);
+                (void)fault_set(&fault, FAULT_UNKNOWN_METHOD, "protocol 1 has no method \"%.64s\"", name);
                 return failure_fault(error, &fault);
         }
         if (request_function(method))
-                return failure_set(error, -EINVAL, "%s is not called by name: use %s.", name, request_function(method));
+                return failure_set(error, -EINVAL, "%s is not called by name: use %s", name, request_function(method));
         *ret_method = method;
         return 0;
 }
@@ -84,7 +84,7 @@ static int request_new(kd_client *client, MethodNumber method, const kd_value *p
         if (!params)
                 return call_new_value(client, method, NULL, ret_call, error);
         if (kd_value_kind(params) != KD_MAP)
-                return failure_set(error, -EINVAL, "The params of a method are a map.");
+                return failure_set(error, -EINVAL, "the params of a method are a map");
         r = request_translate(client, &params->value, &translated, error);
         if (r)
                 return r;

@@ -32,7 +32,7 @@ static int resolve_call(kd_client *client, uint32_t view, MsgQuery *queries, siz
 static int resolve_refuse(kd_error *error, size_t n_answers, size_t n)
 {
         return failure_unreachable(error, -EBADMSG, "kernelsd gave %zu answers to %zu queries: install the same version "
-                                                    "of library and daemon.", n_answers, n);
+                                                    "of library and daemon", n_answers, n);
 }
 
 static int resolve_read(kd_client *client, const Call *call, kd_answers *answers, size_t n, kd_error *error)

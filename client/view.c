@@ -56,8 +56,8 @@ static int change_enter(Change *change, kd_error *error)
                 r = client_wait_thread(client, change->deadline);
                 if (r < 0) {
                         client_unlock(client);
-                        return failure_unreachable(error, r, "Another thread's change of views takes too long: see "
-                                                             "whether kernelsd is overloaded.");
+                        return failure_unreachable(error, r, "another thread's change of views takes too long: see "
+                                                             "whether kernelsd is overloaded");
                 }
         }
         client->changing = true;
@@ -84,7 +84,7 @@ static int view_missing(uint32_t number, kd_error *error)
 {
         Fault fault = FAULT_NULL;
 
-        (void)fault_set(&fault, FAULT_BAD_REQUEST, "This client has no view %lu: make one with kd_view_create.",
+        (void)fault_set(&fault, FAULT_BAD_REQUEST, "this client has no view %lu: make one with kd_view_create",
                         (unsigned long)number);
         return failure_fault(error, &fault);
 }
@@ -93,8 +93,8 @@ static int view_fixed(kd_error *error)
 {
         Fault fault = FAULT_NULL;
 
-        (void)fault_set(&fault, FAULT_BAD_REQUEST, "View 0 is the host mapping and cannot be changed by a client: use "
-                                                   "view 1, or make one with kd_view_create.");
+        (void)fault_set(&fault, FAULT_BAD_REQUEST, "view 0 is the host mapping and cannot be changed by a client: use "
+                                                   "view 1, or make one with kd_view_create");
         return failure_fault(error, &fault);
 }
 
@@ -135,8 +135,8 @@ static int change_call(Change *change, Call **call, kd_error *error)
 
         if (client->epoch != change->epoch) {
                 *call = call_free(*call);
-                return failure_unreachable(error, -ECONNRESET, "The connection was lost while views were changed: try "
-                                                               "again.");
+                return failure_unreachable(error, -ECONNRESET, "the connection was lost while views were changed: try "
+                                                               "again");
         }
         (*call)->bound = true;
         call_start(*call);

@@ -129,7 +129,7 @@ void account_log_refusal(Account *account, AccountKind kind)
         account->refused |= 1u << kind;
         fields.uid = account->uid;
         fields.peer = true;
-        log_warning(QUOTA, &fields, "Refused uid %u%s%.*s more %s; further refusals are not logged", account->uid,
+        log_warning(QUOTA, &fields, "refused uid %u%s%.*s more %s; further refusals are not logged", account->uid,
                     account->has_cgroup ? " in " : "", (int)account->cgroup_size, account->cgroup,
                     account_kind_title(kind));
 }

@@ -167,7 +167,7 @@ void acquire_cancel(Session *session, int64_t id)
 
         if (!wait)
                 return;
-        (void)fault_set(&fault, FAULT_CANCELLED, "The request was cancelled.");
+        (void)fault_set(&fault, FAULT_CANCELLED, "the request was cancelled");
         wait_leave(wait, &fault);
 }
 
@@ -194,7 +194,7 @@ static int wait_lease(Wait *wait, int folder_fd, const Metadata *metadata, Fault
         if (r < 0)
                 return r;
         if (holdings_charge_leases(holdings, session->charge.account, holdings->n_leases + 1) != 0)
-                return fault_set(fault, FAULT_LIMIT, "Too many leases. Release some, or have quota.leases raised.");
+                return fault_set(fault, FAULT_LIMIT, "too many leases: release some, or have quota.leases raised");
         r = lease_lock(daemon->locks, lease, session->charge.account, folder_fd, &fd, fault);
         if (r != 0) {
                 (void)holdings_charge_leases(holdings, session->charge.account, holdings->n_leases);
@@ -218,7 +218,7 @@ static void wait_succeed(Wait *wait, int folder_fd, const Metadata *metadata)
 
         r = wait_lease(wait, folder_fd, metadata, &fault);
         if (r < 0)
-                r = fault_set(&fault, FAULT_INTERNAL, "The daemon is short of memory.");
+                r = fault_set(&fault, FAULT_INTERNAL, "the daemon is short of memory");
         if (r != 0)
                 (void)answer_fault(wait->session, wait->id, &fault);
         wait_end(wait);
@@ -273,7 +273,7 @@ static void check_done(Job *job, int result)
                 return;
         }
         if (result < 0)
-                (void)fault_set(&fault, FAULT_INTERNAL, "The kernel could not be checked: %s. The daemon's log has more.",
+                (void)fault_set(&fault, FAULT_INTERNAL, "the kernel could not be checked: %s; the daemon's log has more",
                                 strerror(-result));
         check_fail(check, result < 0 ? &fault : &check->job.fault);
 }
@@ -315,7 +315,7 @@ static void check_tick(Check *check, uint64_t now_ms)
         Progress progress = check_job_progress(&check->job);
         Fault fault;
 
-        (void)fault_set(&fault, FAULT_TIMEOUT, "The kernel was not checked before the deadline. Try again with a later one.");
+        (void)fault_set(&fault, FAULT_TIMEOUT, "the kernel was not checked before the deadline: try again with a later one");
         for (Wait *wait = check->waits, *next; wait; wait = next) {
                 next = wait->next;
                 if (wait->due_ms <= now_ms)
@@ -382,7 +382,7 @@ static int wait_new(Acquires *acquires, const Request *request, const Resolution
         wait->id = request->id;
         r = charge_set(&wait->charge, request->session->charge.account, ACCOUNT_ACQUIRES, 1);
         if (r != 0)
-                (void)fault_set(fault, FAULT_LIMIT, "Too many acquires wait. Wait for some, or have quota.acquires raised.");
+                (void)fault_set(fault, FAULT_LIMIT, "too many acquires wait: wait for some, or have quota.acquires raised");
         if (r == 0)
                 r = acquire_result_copy(resolution, acquires->daemon->mapping->generation, &wait->arena, &wait->result);
         if (r == 0)
@@ -404,7 +404,7 @@ int acquire_begin(Acquires *acquires, const Request *request, const Resolution *
         int r;
 
         if (request->session->n_in_flight >= LIMIT_IN_FLIGHT)
-                return fault_set(fault, FAULT_LIMIT, "A session has at most %d requests in flight. Wait for an answer.",
+                return fault_set(fault, FAULT_LIMIT, "a session has at most %d requests in flight: wait for an answer",
                                  LIMIT_IN_FLIGHT);
         r = wait_new(acquires, request, resolution, &wait, fault);
         if (r != 0)

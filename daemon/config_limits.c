@@ -31,7 +31,7 @@ static size_t sessions_possible(const Config *config, size_t n_descriptors)
 
         if (wanted <= possible)
                 return wanted;
-        log_warning(CONFIG, NULL, "At most %zu sessions instead of %zu: this process may have %zu descriptors (LimitNOFILE=)",
+        log_warning(CONFIG, NULL, "at most %zu sessions instead of %zu: this process may have %zu descriptors (LimitNOFILE=)",
                     possible, wanted, n_descriptors);
         return possible;
 }

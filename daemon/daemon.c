@@ -52,7 +52,7 @@ static void daemon_adopt_mapping(void *data, HostMapping *mapping)
                 return;
         r = front_accept(&daemon->front, &daemon->loop, daemon->accounts, daemon->sessions, &daemon->features);
         if (r < 0) {
-                daemon_fail(daemon, "Cannot accept connections", r);
+                daemon_fail(daemon, "cannot accept connections", r);
                 return;
         }
         log_notice(START, NULL, "kernelsd " KERNELSD_VERSION " serves %s at %s",
@@ -108,7 +108,7 @@ static void daemon_on_signal(uv_signal_t *handle, int number)
                 return;
         }
         service_stopping();
-        log_notice(START, NULL, "Stopping on signal %d", number);
+        log_notice(START, NULL, "stopping on signal %d", number);
         loop_stop(&daemon->loop);
 }
 

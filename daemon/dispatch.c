@@ -53,7 +53,7 @@ static int answer_too_large(Session *session, uint32_t id, size_t start, size_t 
         int r;
 
         session_frame_drop(session, start);
-        (void)fault_set(&fault, FAULT_TOO_LARGE, "The answer would have %zu bytes, over the limit of %u. Ask for less.",
+        (void)fault_set(&fault, FAULT_TOO_LARGE, "the answer would have %zu bytes, over the limit of %u: ask for less",
                         size, LIMIT_MESSAGE_OUT);
         r = answer_fault(session, id, &fault);
         return r < 0 ? r : 1;
@@ -88,15 +88,15 @@ int answer_result(Session *session, uint32_t id, MethodNumber method, const void
 static int request_admit(const Session *session, MethodNumber method, Text name, Fault *fault)
 {
         if (method == _METHOD_MAX)
-                return fault_set(fault, FAULT_UNKNOWN_METHOD, "No method is called %.*s. Is the daemon older than the client?",
+                return fault_set(fault, FAULT_UNKNOWN_METHOD, "no method is called %.*s: is the daemon older than the client?",
                                  (int)(name.size < 64 ? name.size : 64), name.data);
         if (!session->holdings && method != METHOD_HELLO)
-                return fault_set(fault, FAULT_PROTOCOL, "The first request must be hello.");
+                return fault_set(fault, FAULT_PROTOCOL, "the first request must be hello");
         if (session->holdings && method == METHOD_HELLO)
-                return fault_set(fault, FAULT_PROTOCOL, "This session has said hello already.");
+                return fault_set(fault, FAULT_PROTOCOL, "this session has said hello already");
         if (method_table[method].needs == METHOD_ADMIN && !session->admin)
                 return fault_set(fault, FAULT_DENIED,
-                                 "This socket does not offer %s to anybody. Ask on the administrators' socket.",
+                                 "this socket does not offer %s to anybody: ask on the administrators' socket",
                                  method_table[method].name);
         return 0;
 }
@@ -112,7 +112,7 @@ static int request_run(Request *request)
         if (!params || !result)
                 return error_trace(-ENOMEM);
         if (!request->body.data)
-                return fault_set(&request->fault, FAULT_BAD_REQUEST, "The params of %s must be a map.", method->name);
+                return fault_set(&request->fault, FAULT_BAD_REQUEST, "the params of %s must be a map", method->name);
         r = codec_decode(method->params, (const uint8_t *)request->body.data, request->body.size, request->arena, params,
                          &request->fault);
         if (r != 0)
@@ -152,7 +152,7 @@ static FrameVerdict dispatch_failed(Session *session, uint32_t id)
 {
         Fault fault;
 
-        (void)fault_set(&fault, FAULT_INTERNAL, "The daemon could not handle the request; its log says why.");
+        (void)fault_set(&fault, FAULT_INTERNAL, "the daemon could not handle the request; its log says why");
         return answer_fault(session, id, &fault) < 0 ? FRAME_FAILED : FRAME_HANDLED;
 }
 
@@ -160,7 +160,7 @@ static FrameVerdict dispatch_malformed(Session *session, uint32_t id)
 {
         Fault fault;
 
-        (void)fault_set(&fault, FAULT_BAD_REQUEST, "A request is [0, id, method, params].");
+        (void)fault_set(&fault, FAULT_BAD_REQUEST, "a request is [0, id, method, params]");
         return answer_fault(session, id, &fault) < 0 ? FRAME_FAILED : FRAME_HANDLED;
 }
 

@@ -33,8 +33,8 @@ static int front_make_folder(const Config *config, Fault *fault)
         r = places_make_runtime(config->places.runtime, geteuid());
         if (r == 0)
                 return 0;
-        return fault_set(fault, FAULT_DENIED, r == -EPERM ? "The folder %s is a link, belongs to somebody else, or is open to others. Remove it."
-                                                          : "The folder %s cannot be made.", config->places.runtime);
+        return fault_set(fault, FAULT_DENIED, r == -EPERM ? "the folder %s is a link, belongs to somebody else, or is open to others: remove it"
+                                                          : "the folder %s cannot be made", config->places.runtime);
 }
 
 /* Root alone has the socket where the group is missing. */
@@ -43,7 +43,7 @@ static void door_give_to_group(const Door *door)
         const struct group *group = getgrnam(ADMIN_GROUP);
 
         if (!group || chown(door->made.path, (uid_t)-1, group->gr_gid) < 0)
-                log_warning(SERVICE, NULL, "There is no group " ADMIN_GROUP " to own %s: only root can use it",
+                log_warning(SERVICE, NULL, "there is no group " ADMIN_GROUP " to own %s: only root can use it",
                             door->made.path);
 }
 
@@ -127,15 +127,15 @@ static void front_admit(void *data, int fd, bool spared)
         Account *account;
 
         if (spared) {
-                session_refuse(front->sessions, fd, FAULT_LIMIT, "The daemon is out of descriptors. Try again later.");
+                session_refuse(front->sessions, fd, FAULT_LIMIT, "the daemon is out of descriptors: try again later");
                 return;
         }
         if (identity_read(fd, &identity) != 0 || !front_knows(front, &identity)) {
-                session_refuse(front->sessions, fd, FAULT_DENIED, "This daemon serves another user. Start your own, or ask the system's.");
+                session_refuse(front->sessions, fd, FAULT_DENIED, "this daemon serves another user: start your own, or ask the system's");
                 return;
         }
         if (front_account(front, fd, &identity, &account) < 0) {
-                session_refuse(front->sessions, fd, FAULT_LIMIT, "The daemon is short of memory. Try again later.");
+                session_refuse(front->sessions, fd, FAULT_LIMIT, "the daemon is short of memory: try again later");
                 return;
         }
         (void)session_open(front->sessions, fd, &identity, account, door->admin);

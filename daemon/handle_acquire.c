@@ -15,7 +15,7 @@ static int request_deadline(const MsgAcquire *acquire, uint64_t *ret_deadline_ms
         int64_t deadline_ms = acquire->deadline_ms.present ? acquire->deadline_ms.value : LIMIT_ACQUIRE_MS;
 
         if (deadline_ms < 1)
-                return fault_set(fault, FAULT_BAD_REQUEST, "deadline_ms: at least 1, not %" PRId64 ".", deadline_ms);
+                return fault_set(fault, FAULT_BAD_REQUEST, "deadline_ms: at least 1, not %" PRId64, deadline_ms);
         *ret_deadline_ms = (uint64_t)(deadline_ms < DEADLINE_MAX_MS ? deadline_ms : DEADLINE_MAX_MS);
         return 0;
 }
@@ -49,8 +49,8 @@ static int acquire_resolved(Request *request, const Resolution *resolution, uint
         case REFERENCE_LOCKED:
         default:
                 return fault_set(&request->fault, FAULT_OFFLINE,
-                                 "%.*s is not on this host, and kernelsd " KERNELSD_VERSION " fetches nothing from the Hub. "
-                                 "Name a directory with \"path\" in the host mapping, or a local repository in the view.",
+                                 "%.*s is not on this host, and kernelsd " KERNELSD_VERSION " fetches nothing from the Hub: "
+                                 "name a directory with \"path\" in the host mapping, or a local repository in the view",
                                  TEXT_PRINT(resolution->reference.repo));
         }
 }
@@ -77,7 +77,7 @@ int handle_release(Request *request)
 
         if (!holdings_release(request->holdings, release->lease))
                 return fault_set(&request->fault, FAULT_BAD_REQUEST,
-                                 "There is no lease %" PRId64 " in this session, or it was released already.",
+                                 "there is no lease %" PRId64 " in this session, or it was released already",
                                  release->lease);
         request->daemon->n_leases--;
         return REQUEST_DONE;

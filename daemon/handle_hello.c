@@ -19,15 +19,15 @@ int handle_hello(Request *request)
 
         if (hello->protocol != PROTOCOL)
                 return fault_set(&request->fault, FAULT_PROTOCOL,
-                                 "This daemon (kernelsd " KERNELSD_VERSION ") speaks protocol %d, the client %" PRId64 ". "
-                                 "Install the same version of both.", PROTOCOL, hello->protocol);
+                                 "this daemon (kernelsd " KERNELSD_VERSION ") speaks protocol %d, the client %" PRId64 ": "
+                                 "install the same version of both", PROTOCOL, hello->protocol);
         r = holdings_new(hello, &session->holdings, &request->fault);
         if (r != 0)
                 return r;
         session_greeted(session);
         log_debug(SESSION, &((LogFields){ .session = session->number, .uid = session->identity.uid,
                                           .pid = session->identity.pid, .peer = true }),
-                  "Session %u begins: %s", session->number, session->holdings->client);
+                  "session %u begins: %s", session->number, session->holdings->client);
         *result = (MsgHelloResult){
                 .protocol = PROTOCOL,
                 .daemon = TEXT("kernelsd " KERNELSD_VERSION),

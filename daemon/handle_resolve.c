@@ -18,7 +18,7 @@ int request_asker(Daemon *daemon, Holdings *holdings, int64_t view, Asker *ret_a
         if (view != 0) {
                 held = holdings_view(holdings, view);
                 if (!held)
-                        return fault_set(fault, FAULT_BAD_REQUEST, "There is no view %" PRId64 " in this session.", view);
+                        return fault_set(fault, FAULT_BAD_REQUEST, "there is no view %" PRId64 " in this session", view);
         }
         *ret_asker = (Asker){
                 .host = daemon->mapping,
@@ -69,7 +69,7 @@ static int answer_how_many_fit(const Asker *asker, const MsgResolve *resolve, Se
         fit = answers_that_fit(asker, resolve->queries.items, resolve->queries.n, session, start, buffer);
         session_frame_drop(session, start);
         (void)fault_set(&fault, FAULT_TOO_LARGE,
-                        "The answers would pass the limit of %u bytes. The first %zu queries fit: ask for fewer at a time.",
+                        "the answers would pass the limit of %u bytes; the first %zu queries fit: ask for fewer at a time",
                         LIMIT_MESSAGE_OUT, fit);
         return answer_fault(session, id, &fault);
 }
@@ -117,7 +117,7 @@ int handle_resolve(Request *request)
         int r;
 
         if (resolve->queries.n < 1 || resolve->queries.n > LIMIT_QUERIES)
-                return fault_set(&request->fault, FAULT_BAD_REQUEST, "queries: 1 to %d of them, not %zu.", LIMIT_QUERIES,
+                return fault_set(&request->fault, FAULT_BAD_REQUEST, "queries: 1 to %d of them, not %zu", LIMIT_QUERIES,
                                  resolve->queries.n);
         r = request_asker(request->daemon, request->holdings, resolve->view, &asker, &request->fault);
         if (r != 0)

@@ -67,7 +67,7 @@ static int page_limit(const MsgPage *page, size_t *ret_limit, Fault *fault)
         int64_t limit = page->limit.present ? page->limit.value : LIMIT_PAGE;
 
         if (limit < 1)
-                return fault_set(fault, FAULT_BAD_REQUEST, "limit: at least 1, not %" PRId64 ".", limit);
+                return fault_set(fault, FAULT_BAD_REQUEST, "limit: at least 1, not %" PRId64, limit);
         *ret_limit = (size_t)(limit < LIMIT_PAGE ? limit : LIMIT_PAGE);
         return 0;
 }
@@ -131,7 +131,7 @@ int handle_clients(Request *request)
         if (r != 0)
                 return r;
         if (after < 0 || after > UINT32_MAX)
-                return fault_set(&request->fault, FAULT_BAD_REQUEST, "after: the `next` of a page before.");
+                return fault_set(&request->fault, FAULT_BAD_REQUEST, "after: the `next` of a page before");
         result->clients.items = arena_zeroed(request->arena, limit, sizeof(*result->clients.items));
         if (!result->clients.items)
                 return error_trace(-ENOMEM);

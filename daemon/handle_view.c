@@ -52,8 +52,8 @@ static int locals_check_size(const MsgLocal *locals, size_t n_locals, Fault *fau
                 size += local_metadata_size(&locals[i]);
         if (size > LIMIT_LOCAL_BYTES)
                 return fault_set(fault, FAULT_TOO_LARGE,
-                                 "The metadata of the local repositories has %zu bytes, over the limit of %u in one "
-                                 "request. Send fewer of them at a time.", size, LIMIT_LOCAL_BYTES);
+                                 "the metadata of the local repositories has %zu bytes, over the limit of %u in one "
+                                 "request: send fewer of them at a time", size, LIMIT_LOCAL_BYTES);
         return 0;
 }
 
@@ -65,7 +65,7 @@ static int parts_make_locals(Parts *parts, const MsgLocal *locals, size_t n_loca
         if (r != 0)
                 return r;
         if (n_locals > UINT32_MAX - request->holdings->next_local)
-                return fault_set(&request->fault, FAULT_LIMIT, "The session has no numbers left for local repositories.");
+                return fault_set(&request->fault, FAULT_LIMIT, "the session has no numbers left for local repositories");
         parts->locals = arena_zeroed(request->arena, n_locals, sizeof(*parts->locals));
         parts->local_sizes = arena_zeroed(request->arena, n_locals, sizeof(*parts->local_sizes));
         if (!parts->locals || !parts->local_sizes)
@@ -119,7 +119,7 @@ static int request_check_bytes(Request *request, size_t n_bytes)
                 return 0;
         account_log_refusal(account, ACCOUNT_HELD);
         return fault_set(&request->fault, FAULT_LIMIT,
-                         "The views of this domain hold too many bytes. Drop some, or have quota.bytes raised.");
+                         "the views of this domain hold too many bytes: drop some, or have quota.bytes raised");
 }
 
 /* Registers the parts in `view`, within what the domain may have beside what
@@ -165,13 +165,13 @@ static void parts_answer(const Parts *parts, const HeldView *held, Request *requ
 static int view_create_check(const MsgViewCreate *create, Request *request)
 {
         if (create->view < 1 || create->view > UINT32_MAX)
-                return fault_set(&request->fault, FAULT_BAD_REQUEST, "A view's number is 1 to 4294967295, not %" PRId64 ".",
+                return fault_set(&request->fault, FAULT_BAD_REQUEST, "a view's number is 1 to 4294967295, not %" PRId64,
                                  create->view);
         if (holdings_view(request->holdings, create->view))
                 return fault_set(&request->fault, FAULT_BAD_REQUEST,
-                                 "View %" PRId64 " is in use. Choose another number, or drop it first.", create->view);
+                                 "view %" PRId64 " is in use: choose another number, or drop it first", create->view);
         if (request->holdings->n_views >= LIMIT_VIEWS)
-                return fault_set(&request->fault, FAULT_LIMIT, "A session has at most %d views. Drop some.", LIMIT_VIEWS);
+                return fault_set(&request->fault, FAULT_LIMIT, "a session has at most %d views: drop some", LIMIT_VIEWS);
         return 0;
 }
 
@@ -179,7 +179,7 @@ static int refuse_entries(Request *request)
 {
         account_log_refusal(request->session->charge.account, ACCOUNT_ENTRIES);
         return fault_set(&request->fault, FAULT_LIMIT,
-                         "The views of this domain have too many own entries. Drop some, or have quota.entries raised.");
+                         "the views of this domain have too many own entries: drop some, or have quota.entries raised");
 }
 
 /* An empty view on the parent's ground, or a copy of the parent. */
@@ -191,7 +191,7 @@ static int view_from_parent(OptionalInteger parent, Request *request, View **ret
                 return view_new(parent.present, ret_view);
         held = holdings_view(request->holdings, parent.value);
         if (!held)
-                return fault_set(&request->fault, FAULT_BAD_REQUEST, "There is no view %" PRId64 " to be the parent.",
+                return fault_set(&request->fault, FAULT_BAD_REQUEST, "there is no view %" PRId64 " to be the parent",
                                  parent.value);
         if (!held->view)
                 return view_new(true, ret_view);
@@ -237,9 +237,9 @@ static HeldView *request_view(Request *request, int64_t number)
                 return held;
         if (number == 0)
                 (void)fault_set(&request->fault, FAULT_BAD_REQUEST,
-                                "View 0 is the host mapping, which no client changes. Use view 1 or make one.");
+                                "view 0 is the host mapping, which no client changes: use view 1 or make one");
         else
-                (void)fault_set(&request->fault, FAULT_BAD_REQUEST, "There is no view %" PRId64 " in this session.",
+                (void)fault_set(&request->fault, FAULT_BAD_REQUEST, "there is no view %" PRId64 " in this session",
                                 number);
         return NULL;
 }

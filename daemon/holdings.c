@@ -138,7 +138,7 @@ int holdings_add_locals(Holdings *holdings, Account *account, Repository *const 
                 return 0;
         holdings_sweep_locals(holdings);
         if (n > HOLDINGS_LOCALS - holdings->n_locals)
-                return fault_set(fault, FAULT_LIMIT, "A session has at most %d local repositories. Drop views that name some.",
+                return fault_set(fault, FAULT_LIMIT, "a session has at most %d local repositories: drop views that name some",
                                  HOLDINGS_LOCALS);
         locals = alloc_resize(holdings->locals, holdings->n_locals + n, sizeof(*locals));
         if (!locals)
@@ -150,8 +150,8 @@ int holdings_add_locals(Holdings *holdings, Account *account, Repository *const 
                 *held = (HeldLocal){ 0 };
                 if (charge_set(&held->bytes, account, ACCOUNT_HELD, sizes[i]) != 0) {
                         holdings_drop_last_locals(holdings, i);
-                        return fault_set(fault, FAULT_LIMIT, "The local repositories of this domain hold too many bytes. "
-                                         "Drop views, or have quota.bytes raised.");
+                        return fault_set(fault, FAULT_LIMIT, "the local repositories of this domain hold too many bytes: "
+                                         "drop views, or have quota.bytes raised");
                 }
                 held->repository = repository_ref(repositories[i]);
                 holdings->n_locals++;

@@ -142,13 +142,13 @@ static int lease_keep_copy(LeaseLocks *locks, Lease *lease, Account *account, in
         LeaseCopy *copy;
 
         if (copy_fd < 0)
-                return fault_set(fault, FAULT_BUSY, "The daemon is out of descriptors. Try again later.");
+                return fault_set(fault, FAULT_BUSY, "the daemon is out of descriptors: try again later");
         copy = alloc_zeroed(1, sizeof(*copy));
         if (!copy)
                 return error_trace(-ENOMEM);
         if (charge_set(&copy->charge, account, ACCOUNT_LEASES, 1) != 0) {
                 alloc_free(copy);
-                return fault_set(fault, FAULT_LIMIT, "Too many leases. Release some, or have quota.leases raised.");
+                return fault_set(fault, FAULT_LIMIT, "too many leases: release some, or have quota.leases raised");
         }
         copy->locks = locks;
         copy->fd = STEAL_FD(copy_fd);
@@ -160,7 +160,7 @@ static int lease_keep_copy(LeaseLocks *locks, Lease *lease, Account *account, in
         lease->copy = copy;
         if (locks->n_copies++ == 0)
                 (void)uv_timer_start(&locks->timer, lease_locks_retry, RETRY_MS, RETRY_MS);
-        log_notice(LEASE, NULL, "Another process holds the exclusive lock of %.*s/build/%.*s: leased without a lock, trying again every second",
+        log_notice(LEASE, NULL, "another process holds the exclusive lock of %.*s/build/%.*s: leased without a lock, trying again every second",
                    TEXT_PRINT(lease->kernel), TEXT_PRINT(lease->variant));
         return 0;
 }
@@ -171,7 +171,7 @@ int lease_lock(LeaseLocks *locks, Lease *lease, Account *account, int folder_fd,
         int r;
 
         if (fd < 0)
-                return fault_set(fault, FAULT_BUSY, "The variant folder cannot be opened: %s. Try again later.",
+                return fault_set(fault, FAULT_BUSY, "the variant folder cannot be opened: %s; try again later",
                                  strerror(errno));
         if (flock(fd, LOCK_SH | LOCK_NB) < 0) {
                 r = lease_keep_copy(locks, lease, account, fd, fault);

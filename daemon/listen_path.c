@@ -25,7 +25,7 @@ static int address_of(const char *path, struct sockaddr_un *ret_address, Fault *
         *ret_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
         if (size >= sizeof(ret_address->sun_path))
                 return fault_set(fault, FAULT_BAD_REQUEST,
-                                 "The path %s is too long for a socket: at most %zu bytes. Name a shorter one.", path,
+                                 "the path %s is too long for a socket, which takes %zu bytes: name a shorter one", path,
                                  sizeof(ret_address->sun_path) - 1);
         memcpy(ret_address->sun_path, path, size);
         return 0;
@@ -43,17 +43,17 @@ static int folder_lock(const char *path, int *ret_fd, Fault *fault)
         folder = dirname(copy);
         fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
-                return fault_set(fault, FAULT_BAD_REQUEST, "The folder %s cannot be opened: %s. Make it, or name another.",
+                return fault_set(fault, FAULT_BAD_REQUEST, "the folder %s cannot be opened: %s; make it, or name another",
                                  folder, strerror(errno));
         for (size_t i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
                 struct timespec pause = { .tv_nsec = LOCK_WAIT_MS * 1000000 };
 
                 if (errno != EWOULDBLOCK && errno != EINTR)
-                        return fault_set(fault, FAULT_BAD_REQUEST, "The folder %s cannot be locked: %s.", folder,
+                        return fault_set(fault, FAULT_BAD_REQUEST, "the folder %s cannot be locked: %s", folder,
                                          strerror(errno));
                 if (i == LOCK_TRIES)
                         return fault_set(fault, FAULT_BUSY,
-                                         "Somebody keeps the folder %s locked. End that process, or name another folder.",
+                                         "somebody keeps the folder %s locked: end that process, or name another folder",
                                          folder);
                 (void)nanosleep(&pause, NULL);
         }
@@ -79,17 +79,17 @@ static int path_clear(const struct sockaddr_un *address, Fault *fault)
 
         if (lstat(address->sun_path, &stat) < 0)
                 return errno == ENOENT ? 0
-                                       : fault_set(fault, FAULT_BAD_REQUEST, "%s cannot be looked at: %s.",
+                                       : fault_set(fault, FAULT_BAD_REQUEST, "%s cannot be looked at: %s",
                                                    address->sun_path, strerror(errno));
         if (!S_ISSOCK(stat.st_mode))
-                return fault_set(fault, FAULT_BAD_REQUEST, "%s is there and is no socket. Remove it, or name another path.",
+                return fault_set(fault, FAULT_BAD_REQUEST, "%s is there and is no socket: remove it, or name another path",
                                  address->sun_path);
         if (somebody_listens(address))
                 return fault_set(fault, FAULT_BUSY,
-                                 "Another process listens at %s. Stop it, or name another path with --socket.",
+                                 "another process listens at %s: stop it, or name another path with --socket",
                                  address->sun_path);
         if (unlink(address->sun_path) < 0)
-                return fault_set(fault, FAULT_BAD_REQUEST, "The stale socket %s cannot be removed: %s.",
+                return fault_set(fault, FAULT_BAD_REQUEST, "the stale socket %s cannot be removed: %s",
                                  address->sun_path, strerror(errno));
         return 0;
 }
@@ -99,7 +99,7 @@ static int socket_bind(int fd, const struct sockaddr_un *address, mode_t mode, s
 {
         if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ||
             chmod(address->sun_path, mode) < 0 || lstat(address->sun_path, ret_stat) < 0 || listen(fd, SOMAXCONN) < 0)
-                return fault_set(fault, FAULT_BAD_REQUEST, "Cannot listen at %s: %s.", address->sun_path,
+                return fault_set(fault, FAULT_BAD_REQUEST, "cannot listen at %s: %s", address->sun_path,
                                  strerror(errno));
         return 0;
 }

@@ -50,7 +50,7 @@ static void listener_starve(Listener *listener, int error)
 
         fields.error = error;
         if (!listener->starved)
-                log_error(FAILURE, &fields, "Cannot accept: %s; connections are turned away for a while",
+                log_error(FAILURE, &fields, "cannot accept: %s; connections are turned away for a while",
                           strerrordesc_np(error));
         listener->starved = true;
         (void)uv_poll_stop(&listener->poll);

@@ -44,7 +44,7 @@ static void loader_log_faults(const FaultList *faults, bool first)
                 fields.file = faults->items[i].file;
                 log_error(MAPPING, &fields, "%.*s", TEXT_PRINT(mapping_fault_describe(&faults->items[i], &arena)));
         }
-        log_error(MAPPING, NULL, "The mapping files are faulty; %s",
+        log_error(MAPPING, NULL, "the mapping files are faulty; %s",
                   first ? "nothing is mapped" : "what was in force before stays so");
 }
 
@@ -59,7 +59,7 @@ static void loader_log_paths(const HostMapping *mapping)
                         continue;
                 fields.repository = mapping->paths[i].path;
                 fields.reason = text_of(fault_spelling(mapping->paths[i].fault->name));
-                log_warning(MAPPING, &fields, "Repository %.*s cannot be used: %s", TEXT_PRINT(mapping->paths[i].path),
+                log_warning(MAPPING, &fields, "repository %.*s cannot be used: %s", TEXT_PRINT(mapping->paths[i].path),
                             mapping->paths[i].fault->message);
                 n++;
         }
@@ -108,7 +108,7 @@ static int loader_take(MappingLoader *loader, MappingLoad *load)
         } else {
                 loader_log_paths(load->mapping);
                 loader_swap(loader, STEAL(load->mapping));
-                log_notice(MAPPING, NULL, "Mapping generation %" PRIu64 " is in force, from %zu files", loader->generation,
+                log_notice(MAPPING, NULL, "mapping generation %" PRIu64 " is in force; files: %zu", loader->generation,
                            load->n_files);
         }
         if (r < 0)
@@ -129,7 +129,7 @@ static void loader_failed(MappingLoader *loader, int r)
         LogFields fields = LOG_FIELDS_NULL;
 
         fields.error = r;
-        log_error(FAILURE, &fields, "Cannot load the mapping: %s", strerrordesc_np(-r));
+        log_error(FAILURE, &fields, "cannot load the mapping: %s", strerrordesc_np(-r));
         fault_list_add(&faults, TEXT("mapping.d"), 0, 0, TEXT_NULL, "cannot be loaded: %s", strerrordesc_np(-r));
         (void)loader_take_faults(loader, &faults);
 }
@@ -182,7 +182,7 @@ void mapping_loader_load(MappingLoader *loader)
 
 static void loader_on_changed(void *data)
 {
-        log_debug(MAPPING, NULL, "Mapping files may have changed");
+        log_debug(MAPPING, NULL, "mapping files may have changed");
         mapping_loader_load(data);
 }
 

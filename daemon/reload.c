@@ -67,7 +67,7 @@ static void reload_log_faults(const FaultList *faults)
                 fields.file = faults->items[i].file;
                 log_error(CONFIG, &fields, "%.*s", TEXT_PRINT(mapping_fault_describe(&faults->items[i], &arena)));
         }
-        log_error(CONFIG, NULL, "The configuration is faulty; what was in force before stays so");
+        log_error(CONFIG, NULL, "the configuration is faulty; what was in force before stays so");
 }
 
 static int reload_adopt(Reload *reload, ConfigLoad *load)
@@ -80,8 +80,8 @@ static int reload_adopt(Reload *reload, ConfigLoad *load)
         if (r < 0)
                 return r;
         if (changed.size > 0)
-                log_warning(CONFIG, NULL, "Only a restart takes over: %.*s", TEXT_PRINT(changed));
-        log_notice(CONFIG, NULL, "The configuration was read anew");
+                log_warning(CONFIG, NULL, "only a restart takes over: %.*s", TEXT_PRINT(changed));
+        log_notice(CONFIG, NULL, "the configuration was read anew");
         reload->config = load->config;
         reload->adopted(reload->data, STEAL(load->config));
         return 0;
@@ -100,7 +100,7 @@ static void reload_failed(int r)
         LogFields fields = LOG_FIELDS_NULL;
 
         fields.error = r;
-        log_error(FAILURE, &fields, "Cannot read the configuration anew: %s", strerrordesc_np(-r));
+        log_error(FAILURE, &fields, "cannot read the configuration anew: %s", strerrordesc_np(-r));
 }
 
 static void reload_on_done(Job *job, int result)

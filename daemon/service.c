@@ -34,7 +34,7 @@ static int *service_socket_of_name(ServiceSockets *sockets, const char *name)
  * known must not stay open. */
 static void service_drop_socket(int fd, const char *name, const char *why)
 {
-        log_warning(SERVICE, NULL, "Closing descriptor '%s' that systemd passed: %s", name, why);
+        log_warning(SERVICE, NULL, "closing descriptor '%s' that systemd passed: %s", name, why);
         (void)close(fd);
 }
 

@@ -203,7 +203,7 @@ static void sessions_hello_due(uv_timer_t *timer)
                 fields.uid = session->identity.uid;
                 fields.pid = session->identity.pid;
                 fields.peer = true;
-                log_info(PEER, &fields, "Process %d of uid %u did not say hello in time", session->identity.pid,
+                log_info(PEER, &fields, "process %d of uid %u did not say hello in time", session->identity.pid,
                          session->identity.uid);
                 session_close(session);
         }
@@ -320,13 +320,13 @@ int session_open(Sessions *sessions, int fd, const Identity *identity, Account *
 
         if (!session || charge_set(&session->charge, account, ACCOUNT_SESSIONS, 1) != 0) {
                 session_refuse(sessions, STEAL_FD(owned), FAULT_LIMIT,
-                               "There are too many sessions. Close some, or have quota.sessions raised.");
+                               "there are too many sessions: close some, or have quota.sessions raised");
                 alloc_free(session);
                 return 1;
         }
         if (uv_poll_init(&sessions->loop->uv, &session->poll, fd) < 0) {
                 charge_clear(&session->charge);
-                session_refuse(sessions, STEAL_FD(owned), FAULT_LIMIT, "The daemon is short of memory. Try again later.");
+                session_refuse(sessions, STEAL_FD(owned), FAULT_LIMIT, "the daemon is short of memory: try again later");
                 alloc_free(session);
                 return 1;
         }

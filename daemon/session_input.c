@@ -42,7 +42,7 @@ static void session_break(Session *session, const char *reason)
         fields.uid = session->identity.uid;
         fields.pid = session->identity.pid;
         fields.peer = true;
-        log_warning(PEER, &fields, "Closing the session of process %d of uid %u: %s", session->identity.pid,
+        log_warning(PEER, &fields, "closing the session of process %d of uid %u: %s", session->identity.pid,
                     session->identity.uid, reason);
         session_close(session);
 }

@@ -188,7 +188,7 @@ static int watch_open(uv_loop_t *loop, Watch *watch)
         watch->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
         if (watch->fd < 0) {
                 fields.error = errno;
-                log_warning(MAPPING, &fields, "Changes of mapping files are not noticed (%s); reload after each",
+                log_warning(MAPPING, &fields, "changes of mapping files are not noticed (%s); reload after each",
                             strerrordesc_np(errno));
                 return 0;
         }

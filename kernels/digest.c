@@ -188,7 +188,7 @@ int digest_compare(const Digest *reference, const Digest *actual, Arena *arena, 
 int digest_violations_to_fault(const DigestViolation *violations, size_t n, Fault *fault)
 {
         static const char *const says[] = {
-                [DIGEST_ALGORITHM_MISMATCH] = "the algorithm is another",
+                [DIGEST_ALGORITHM_MISMATCH] = "the digest's algorithm is not what metadata.json states",
                 [DIGEST_MISSING_FILE] = "is stated in metadata.json and is missing",
                 [DIGEST_HASH_MISMATCH] = "is not what metadata.json states",
                 [DIGEST_UNKNOWN_FILE] = "is there and metadata.json does not state it",
@@ -196,6 +196,6 @@ int digest_violations_to_fault(const DigestViolation *violations, size_t n, Faul
 
         if (!n)
                 return 0;
-        return fault_set(fault, FAULT_CORRUPT, "%.*s %s (%zu such findings in all); install the kernel anew",
-                         TEXT_PRINT(violations[0].path), says[violations[0].kind], n);
+        return fault_set(fault, FAULT_CORRUPT, "%.*s%s%s (finding 1 of %zu): install the kernel anew",
+                         TEXT_PRINT(violations[0].path), violations[0].path.data ? " " : "", says[violations[0].kind], n);
 }

@@ -89,7 +89,7 @@ void entry_answers(const Entry *entry, uint8_t ret_modes[MODE_REQUESTS]);
  * revision, locked; names by proto/name.h. 0 or 1. */
 int reference_check(const Reference *reference, Fault *fault);
 
-/* For people: "org/name version 1", "local:activation", "/opt/kernels/x". */
+/* For people: "org/name version 1", "local:0", "/opt/kernels/x". */
 Text reference_describe(const Reference *reference, Arena *arena);
 
 /* As an answer shows it; texts are those of the reference. */

@@ -21,7 +21,7 @@ int kernel_check_new(const char *path, Text variant, uid_t owner, const KernelRe
                      KernelCheck **ret_check);
 
 /* One step, reading at most max_bytes. STEP_MORE; STEP_DONE; STEP_FAULT:
- * no-repository, untrusted, corrupt, too-large; negative. */
+ * invalid-name, no-repository, untrusted, corrupt, too-large; negative. */
 int kernel_check_step(KernelCheck *check, size_t max_bytes, Fault *fault);
 
 void kernel_check_progress(const KernelCheck *check, Progress *ret_progress);

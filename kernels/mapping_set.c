@@ -152,7 +152,7 @@ int mapping_set_add_file(MappingSet *set, Text name, Text path, Text bytes, int6
         int r;
 
         if (set->n_sources == LIMIT_MAPPING_FILES)
-                return mapping_set_fault_whole(set, path, "there are more than 4096 mapping files; put some together");
+                return mapping_set_fault_whole(set, path, "there are too many mapping files; put some together");
         r = add_source(set, name, path, read_at_us);
         if (!r)
                 r = mapping_set_watch(set, path);

@@ -116,7 +116,7 @@ static int name_local(RepositoryStore *store)
                         repository->name = arena_format(&store->arena, "local:%.*s",
                                                         TEXT_PRINT(repository->variants[i].metadata->name));
         if (!repository->name.data)
-                repository->name = arena_format(&store->arena, "local:%zu variants", repository->n_variants);
+                repository->name = TEXT("local:unnamed");
         return repository->name.data ? 0 : error_trace(-ENOMEM);
 }
 

@@ -28,7 +28,7 @@ typedef struct RepositoryVariant {
 
 struct Repository {
         unsigned n_users;   /* atomic */
-        Text name;          /* "local:NAME" or the absolute path */
+        Text name;          /* "local:NAME", NAME from a metadata.json, or the absolute path */
         size_t n_variants;
         RepositoryVariant *variants;
 };

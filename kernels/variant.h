@@ -101,5 +101,5 @@ VariantReason variant_judge(const Variant *variant, const VariantTarget *target)
 size_t variant_select(const Variant *variants, size_t n, const VariantTarget *target, size_t *ret_order,
                       VariantReason *ret_reasons);
 
-/* For people: "built for torch 2.6, this is 2.7". */
+/* For people: "is for torch 2.6, the environment has 2.7". */
 Text variant_explain(const Variant *variant, VariantReason reason, const VariantTarget *target, Arena *arena);

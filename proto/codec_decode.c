@@ -60,7 +60,7 @@ static PlaceText place_text(const Place *place)
 
         place_append(place, &text);
         if (!text.size)
-                (void)snprintf(text.text, sizeof(text.text), "The message");
+                (void)snprintf(text.text, sizeof(text.text), "the message");
         return text;
 }
 
@@ -78,7 +78,7 @@ static const char *kind_describe(KeyKind kind)
 
 static int fault_type(const Decoder *decoder, const Place *place, KeyKind kind, const msgpack_object *object)
 {
-        return fault_set(decoder->fault, FAULT_BAD_REQUEST, "%s must be %s, not %s.", place_text(place).text,
+        return fault_set(decoder->fault, FAULT_BAD_REQUEST, "%s must be %s, not %s", place_text(place).text,
                          kind_describe(kind), codec_unpack_describe(object));
 }
 
@@ -86,7 +86,7 @@ static int fault_limit(const Decoder *decoder, const Place *place, const SchemaK
 {
         bool bytes = key->kind == KEY_STRING || key->kind == KEY_BINARY;
 
-        return fault_set(decoder->fault, FAULT_TOO_LARGE, "%s has %zu %s; at most %zu are allowed.",
+        return fault_set(decoder->fault, FAULT_TOO_LARGE, "%s has %zu %s; at most %zu are allowed",
                          place_text(place).text, size, bytes ? "bytes" : "elements", key->limit);
 }
 
@@ -290,7 +290,7 @@ static int check_missing(const Decoder *decoder, const SchemaStruct *schema, uin
                 Place inner = { .up = place, .key = text_of(key->name) };
 
                 if (key->required && !(met & UINT64_C(1) << i))
-                        return fault_set(decoder->fault, FAULT_BAD_REQUEST, "%s is missing; give %s.",
+                        return fault_set(decoder->fault, FAULT_BAD_REQUEST, "%s is missing; give %s",
                                          place_text(&inner).text, kind_describe(key->kind));
         }
         return 0;

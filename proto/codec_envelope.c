@@ -137,7 +137,7 @@ int envelope_parse_error(Text bytes, Arena *arena, Fault *ret_fault)
         if (r)
                 return r;
         if (error.kind != VALUE_MAP || !value_text(&error, TEXT("name")).data)
-                return fault_set(ret_fault, FAULT_BAD_REQUEST, "The error of the answer has no name.");
+                return fault_set(ret_fault, FAULT_BAD_REQUEST, "the error of the answer has no name");
         name = fault_parse(value_text(&error, TEXT("name")));
         message = value_text(&error, TEXT("message"));
         fault_set(ret_fault, name ? name : FAULT_INTERNAL, "%.*s", TEXT_PRINT(message));

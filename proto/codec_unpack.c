@@ -25,7 +25,7 @@ int codec_unpack(const uint8_t *bytes, size_t size, msgpack_zone *zone, msgpack_
         msgpack_zone_destroy(zone);
         if (r == MSGPACK_UNPACK_NOMEM_ERROR)
                 return -ENOMEM;
-        return fault_set(fault, FAULT_BAD_REQUEST, "The message is no msgpack.");
+        return fault_set(fault, FAULT_BAD_REQUEST, "the message is no msgpack");
 }
 
 const char *codec_unpack_describe(const msgpack_object *object)

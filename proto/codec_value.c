@@ -78,7 +78,7 @@ static int value_from_object(const msgpack_object *object, Arena *arena, Value *
         default:
                 break;
         }
-        return fault_set(fault, FAULT_BAD_REQUEST, "The message holds %s; protocol 1 has integers of 64 bits with sign and no reals.",
+        return fault_set(fault, FAULT_BAD_REQUEST, "the message holds %s; protocol 1 has integers of 64 bits with sign and no reals",
                          codec_unpack_describe(object));
 }
 

@@ -1,5 +1,6 @@
 /* The errors that travel: a name from one table, a sentence that says what to
- * do, whether trying again may help. The table also has the exit status of
+ * do, whether trying again may help. Sentences begin in lower case and end
+ * without a full stop: names and places are put before them. The table also has the exit status of
  * kernelsctl for each name, so that scripts and protocol cannot drift apart. */
 #pragma once
 

@@ -52,17 +52,17 @@ const char *frame_explain(FrameAnswer answer)
 {
         switch (answer) {
         case FRAME_COMPLETE:
-                return "The frame is complete.";
+                return "the frame is complete";
         case FRAME_PARTIAL:
-                return "More bytes of the frame are to come.";
+                return "more bytes of the frame are to come";
         case FRAME_E_EMPTY:
-                return "The frame is empty; send one message in each.";
+                return "the frame is empty; send one message in each";
         case FRAME_E_TOO_LARGE:
-                return "The frame is longer than the limit; send the message in parts.";
+                return "the frame is longer than the limit; send the message in parts";
         case FRAME_E_DESCRIPTORS:
-                return "The frame announces more descriptors than may travel this way.";
+                return "the frame announces more descriptors than may travel this way";
         case FRAME_E_RESERVED:
-                return "The last two bytes of the frame's header are not zero; is this another protocol?";
+                return "the last two bytes of the frame's header are not zero; is this another protocol?";
         }
-        return "The frame is faulty.";
+        return "the frame is faulty";
 }

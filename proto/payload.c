@@ -256,27 +256,27 @@ const char *payload_explain(PayloadAnswer answer)
 {
         switch (answer) {
         case PAYLOAD_OK:
-                return "The payload is well-formed.";
+                return "the payload is well-formed";
         case PAYLOAD_E_TRUNCATED:
-                return "The message ends inside a value; send it whole.";
+                return "the message ends inside a value; send it whole";
         case PAYLOAD_E_TRAILING:
-                return "Bytes follow the message; send one message in each frame.";
+                return "bytes follow the message; send one message in each frame";
         case PAYLOAD_E_DEPTH:
-                return "Lists and maps are nested too deeply; at most 8 may stand inside each other.";
+                return "lists and maps are nested too deeply; at most 8 may stand inside each other";
         case PAYLOAD_E_ITEMS:
-                return "The message has more than 65,536 values; send it in parts.";
+                return "the message has more than 65,536 values; send it in parts";
         case PAYLOAD_E_COUNT:
-                return "A list or map claims more elements than the message has bytes left.";
+                return "a list or map claims more elements than the message has bytes left";
         case PAYLOAD_E_UTF8:
-                return "A string is not UTF-8; send bytes as bin.";
+                return "a string is not UTF-8; send bytes as bin";
         case PAYLOAD_E_KEYS:
-                return "A map has more than 128 keys.";
+                return "a map has more than 128 keys";
         case PAYLOAD_E_KEY:
-                return "A key of a map is no string, is longer than 256 bytes, or stands twice.";
+                return "a key of a map is no string, is longer than 256 bytes, or stands twice";
         case PAYLOAD_E_TYPE:
-                return "The message holds an ext value or the byte 0xc1; protocol 1 has neither.";
+                return "the message holds an ext value or the byte 0xc1; protocol 1 has neither";
         }
-        return "The payload is faulty.";
+        return "the payload is faulty";
 }
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "load_front shifts as little endian does");

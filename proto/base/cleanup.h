@@ -1,14 +1,15 @@
 /* Ownership by cleanup attribute: an owning local names its destructor, and a
  * hand-over is an explicit steal on the line before the return.
  *
- * Destructors take NULL and half-built objects and return NULL. */
+ * Destructors take NULL and half-built objects; those that free what they are
+ * given return NULL, for the caller's pointer. */
 #pragma once
 
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Declares `_cleanup_(fn_p)`-style helpers: DEFINE_CLEANUP(Foo *, foo_free)
- * makes foo_freep, which destroys what the local points to. */
+/* DEFINE_CLEANUP(Foo *, foo_free) makes foo_freep, for CLEANUP: it destroys
+ * what the local points to. */
 #define DEFINE_CLEANUP(type, destroy)               \
         static inline void destroy##p(type *object) \
         {                                           \

@@ -203,7 +203,7 @@ def test_reload():
     before = instance()
     write(CONFIG, '{"log_level": "debug"}')
     run("systemctl", "reload", "kernelsd.service")
-    wait_for("read anew", lambda: "The configuration was read anew" in run("journalctl", "-u", "kernelsd.service", "-o", "cat"))
+    wait_for("read anew", lambda: "the configuration was read anew" in run("journalctl", "-u", "kernelsd.service", "-o", "cat"))
     wait_for("running", lambda: show("SubState") == "running")
     expect(instance() == before, "the reload was a restart")
 
@@ -259,7 +259,7 @@ def test_homes():
         found = acquire("L0")
         if parent == "/nowhere":
             expect(found == "no-repository", f"{found}")
-            expect(f"Repository {path} cannot be used" in run("journalctl", "-u", "kernelsd.service", "-o", "cat"), "not told")
+            expect(f"repository {path} cannot be used" in run("journalctl", "-u", "kernelsd.service", "-o", "cat"), "not told")
         else:
             expect(found == (variant.stat().st_dev, variant.stat().st_ino), f"{path}: {found}")
     write(MAPPING, mapping("A"))

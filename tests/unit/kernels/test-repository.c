@@ -53,7 +53,7 @@ START_TEST(test_from_message)
         ck_assert(!repository->variants[1].parsed);
         ck_assert_int_eq(repository->variants[2].metadata_fault.name, FAULT_CORRUPT);
         nameless = from_message(variants, 1);
-        ck_assert(text_equal(nameless->name, TEXT("local:1 variants")));
+        ck_assert(text_equal(nameless->name, TEXT("local:unnamed")));
         ck_assert_ptr_eq(repository_ref(nameless), nameless);
         ck_assert_ptr_null(repository_unref(nameless));
 }

@@ -104,22 +104,22 @@ END_TEST
 
 START_TEST(test_faults_name_the_key)
 {
-        REFUSED(Cancel, "\x91\x01", FAULT_BAD_REQUEST, "The message must be a map, not a list.");
-        REFUSED(Cancel, "\x80", FAULT_BAD_REQUEST, "id is missing; give an integer.");
-        REFUSED(Cancel, "\x81\xa2id\xc0", FAULT_BAD_REQUEST, "id is missing; give an integer.");
-        REFUSED(Cancel, "\x81\xa2id\xa1" "7", FAULT_BAD_REQUEST, "id must be an integer, not a string.");
-        REFUSED(Cancel, "\x81\xa2id\xcb........", FAULT_BAD_REQUEST, "id must be an integer, not a real.");
+        REFUSED(Cancel, "\x91\x01", FAULT_BAD_REQUEST, "the message must be a map, not a list");
+        REFUSED(Cancel, "\x80", FAULT_BAD_REQUEST, "id is missing; give an integer");
+        REFUSED(Cancel, "\x81\xa2id\xc0", FAULT_BAD_REQUEST, "id is missing; give an integer");
+        REFUSED(Cancel, "\x81\xa2id\xa1" "7", FAULT_BAD_REQUEST, "id must be an integer, not a string");
+        REFUSED(Cancel, "\x81\xa2id\xcb........", FAULT_BAD_REQUEST, "id must be an integer, not a real");
         REFUSED(Cancel, "\x81\xa2id\xcf\xff\xff\xff\xff\xff\xff\xff\xff", FAULT_BAD_REQUEST,
-                "id must be an integer, not an integer above 9223372036854775807.");
+                "id must be an integer, not an integer above 9223372036854775807");
         REFUSED(Resolve, "\x82\xa4view\x01\xa7queries\x92" QUERY "\x81\xa5layer\xa1L", FAULT_BAD_REQUEST,
-                "queries[1].device is missing; give a string.");
-        REFUSED(Resolve, "\x82\xa4view\x01\xa7queries\x91\x01", FAULT_BAD_REQUEST, "queries[0] must be a map, not an integer.");
+                "queries[1].device is missing; give a string");
+        REFUSED(Resolve, "\x82\xa4view\x01\xa7queries\x91\x01", FAULT_BAD_REQUEST, "queries[0] must be a map, not an integer");
         REFUSED(Entry, "\x82\xa5layer\xa1L\xa5modes\x81\xa8training\x81\xa7version\xc3", FAULT_BAD_REQUEST,
-                "modes.training.version must be an integer or nil, not a boolean.");
+                "modes.training.version must be an integer or nil, not a boolean");
         REFUSED(Hello, "\x83\xa8protocol\x01\xa6" "client\xa0\xa8" "features\x91\x01", FAULT_BAD_REQUEST,
-                "features[0] must be a string, not an integer.");
+                "features[0] must be a string, not an integer");
         REFUSED(LocalVariant, "\x82\xa7variant\xa1v\xa8metadata\xa1x", FAULT_BAD_REQUEST,
-                "metadata must be bytes, not a string.");
+                "metadata must be bytes, not a string");
         REFUSED(Cancel, "\xc1", FAULT_BAD_REQUEST, payload_explain(PAYLOAD_E_TYPE));
         REFUSED(Cancel, "", FAULT_BAD_REQUEST, payload_explain(PAYLOAD_E_TRUNCATED));
         REFUSED(Cancel, "\xdd\xff\xff\xff\xff", FAULT_BAD_REQUEST, payload_explain(PAYLOAD_E_COUNT));
@@ -139,7 +139,7 @@ START_TEST(test_limits)
         bytes[6] = LIMIT_WORD + 1;
         ck_assert_int_eq(codec_decode(&schema_Environment, bytes, 8 + LIMIT_WORD, &arena, &environment, &fault), 1);
         ck_assert_int_eq(fault.name, FAULT_TOO_LARGE);
-        ck_assert_str_eq(fault.message, "cpu has 65 bytes; at most 64 are allowed.");
+        ck_assert_str_eq(fault.message, "cpu has 65 bytes; at most 64 are allowed");
 }
 END_TEST
 
@@ -155,7 +155,7 @@ START_TEST(test_too_many_queries)
         memset(bytes + 18, 0x80, LIMIT_QUERIES + 1);
         ck_assert_int_eq(codec_decode(&schema_Resolve, bytes, 18 + LIMIT_QUERIES + 1, &arena, &resolve, &fault), 1);
         ck_assert_int_eq(fault.name, FAULT_TOO_LARGE);
-        ck_assert_str_eq(fault.message, "queries has 1025 elements; at most 1024 are allowed.");
+        ck_assert_str_eq(fault.message, "queries has 1025 elements; at most 1024 are allowed");
 }
 END_TEST
 
@@ -170,7 +170,7 @@ START_TEST(test_long_place)
         memset(bytes + 22, 'k', 256);
         bytes[278] = 0x80;
         ck_assert_int_eq(codec_decode(&schema_Native, bytes, 279, &arena, &native, &fault), 1);
-        ck_assert_ptr_nonnull(strstr(fault.message, "kkk.function is missing; give a string."));
+        ck_assert_ptr_nonnull(strstr(fault.message, "kkk.function is missing; give a string"));
 }
 END_TEST
 

@@ -193,11 +193,11 @@ static int wait_lease(Wait *wait, int folder_fd, const Metadata *metadata, Fault
         r = lease_new(wait->result.layer, text_of(wait->check->path), TEXT_NULL, wait->result.variant, &lease);
         if (r < 0)
                 return r;
-        if (holdings_charge_leases(holdings, session->charge.account, holdings->n_leases + 1) != 0)
-                return fault_set(fault, FAULT_LIMIT, "too many leases: release some, or have quota.leases raised");
+        if (holdings_charge_leases(holdings, session->charge.account, 1, session_unread_descriptors(session)) != 0)
+                return fault_set(fault, FAULT_LIMIT, "too many leases: release some, read the answers, or have quota.leases raised");
         r = lease_lock(daemon->locks, lease, session->charge.account, folder_fd, &fd, fault);
         if (r != 0) {
-                (void)holdings_charge_leases(holdings, session->charge.account, holdings->n_leases);
+                (void)holdings_charge_leases(holdings, session->charge.account, 0, session_unread_descriptors(session));
                 return r;
         }
         holdings_add_lease(holdings, STEAL(lease));
@@ -206,7 +206,7 @@ static int wait_lease(Wait *wait, int folder_fd, const Metadata *metadata, Fault
         wait->result.lease = INTEGER_PRESENT(number);
         acquire_result_set_metadata(&wait->result, metadata);
         r = answer_result(session, wait->id, METHOD_ACQUIRE, &wait->result, STEAL_FD(fd));
-        if (r != 0 && holdings_release(holdings, number))
+        if (r != 0 && holdings_release(holdings, number, session_unread_descriptors(session)))
                 daemon->n_leases--;
         return 0;
 }

@@ -75,7 +75,7 @@ int handle_release(Request *request)
 {
         const MsgRelease *release = request->params;
 
-        if (!holdings_release(request->holdings, release->lease))
+        if (!holdings_release(request->holdings, release->lease, session_unread_descriptors(request->session)))
                 return fault_set(&request->fault, FAULT_BAD_REQUEST,
                                  "there is no lease %" PRId64 " in this session, or it was released already",
                                  release->lease);

@@ -173,9 +173,11 @@ size_t holdings_n_views(const Holdings *holdings)
         return holdings->n_views - !!holdings_view(holdings, 1);
 }
 
-int holdings_charge_leases(Holdings *holdings, Account *account, size_t n)
+int holdings_charge_leases(Holdings *holdings, Account *account, size_t n, size_t n_unread)
 {
-        return charge_set(&holdings->charge, account, ACCOUNT_LEASES, n);
+        size_t n_charged = holdings->n_leases > n_unread ? holdings->n_leases : n_unread;
+
+        return charge_set(&holdings->charge, account, ACCOUNT_LEASES, n_charged + n);
 }
 
 void holdings_add_lease(Holdings *holdings, Lease *lease)
@@ -186,7 +188,7 @@ void holdings_add_lease(Holdings *holdings, Lease *lease)
         holdings->n_leases++;
 }
 
-bool holdings_release(Holdings *holdings, int64_t number)
+bool holdings_release(Holdings *holdings, int64_t number, size_t n_unread)
 {
         Lease **link = &holdings->leases, *lease;
 
@@ -198,6 +200,6 @@ bool holdings_release(Holdings *holdings, int64_t number)
         *link = lease->next;
         lease_release(lease);
         holdings->n_leases--;
-        (void)holdings_charge_leases(holdings, holdings->charge.account, holdings->n_leases);
+        (void)holdings_charge_leases(holdings, holdings->charge.account, 0, n_unread);
         return true;
 }

@@ -76,11 +76,12 @@ size_t holdings_n_entries(const Holdings *holdings);
 /* Views beyond view 1. */
 size_t holdings_n_views(const Holdings *holdings);
 
-/* Charges n leases: 0, or 1: refused. */
-int holdings_charge_leases(Holdings *holdings, Account *account, size_t n);
+/* Charges the leases and n more, or, where those are more, the descriptors that
+ * the peer has not received: 0, or 1: refused. */
+int holdings_charge_leases(Holdings *holdings, Account *account, size_t n, size_t n_unread);
 
 /* Takes over a lease, which is charged already, under the next number. */
 void holdings_add_lease(Holdings *holdings, Lease *lease);
 
 /* False: there is none of that number. */
-bool holdings_release(Holdings *holdings, int64_t number);
+bool holdings_release(Holdings *holdings, int64_t number, size_t n_unread);

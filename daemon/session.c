@@ -71,7 +71,7 @@ static void session_finish(Session *session)
         list_remove(session->greeted ? &set->greeted : &set->greeting, session);
         session_input_free(session);
         session_output_free(session);
-        charge_clear(&session->charge);
+        session_charge_unread(session);
         set->n_sessions--;
         uv_close((uv_handle_t *)&session->poll, session_closed);
 }
@@ -159,15 +159,26 @@ static void sessions_handle_closed(Sessions *set)
                 sessions_free(set);
 }
 
+void session_free(Session *session)
+{
+        Sessions *set = session_set(session);
+
+        charge_clear(&session->unread);
+        charge_clear(&session->charge);
+        (void)close(session->fd);
+        alloc_free(session);
+        sessions_handle_closed(set);
+}
+
 /* The descriptor may only be closed now: the loop's entry belongs to it. */
 static void session_closed(uv_handle_t *handle)
 {
         Session *session = (Session *)handle;
-        Sessions *set = session_set(session);
 
-        (void)close(session->fd);
-        alloc_free(session);
-        sessions_handle_closed(set);
+        if (session->unread.account && !session_set(session)->closing)
+                session_keep_unread(session);
+        else
+                session_free(session);
 }
 
 /* --- hello's deadline: one timer, for the oldest that has not said it --- */
@@ -244,8 +255,9 @@ int sessions_new(Loop *loop, Accounts *accounts, const SessionLimits *limits, Se
         set->limits = *limits;
         set->turns.run = sessions_take_turns;
         (void)uv_timer_init(&loop->uv, &set->hello_timer);
-        set->hello_timer.data = set;
-        set->n_handles = 1;
+        (void)uv_timer_init(&loop->uv, &set->unread_timer);
+        set->hello_timer.data = set->unread_timer.data = set;
+        set->n_handles = 2;
         *ret_sessions = set;
         return 0;
 }
@@ -283,10 +295,13 @@ void sessions_close(Sessions *sessions)
 {
         if (!sessions)
                 return;
+        sessions->closing = true;
+        sessions_drop_unread(sessions);
         sessions_close_list(&sessions->greeting);
         sessions_close_list(&sessions->greeted);
         sessions->first_turn = sessions->last_turn = NULL;
         uv_close((uv_handle_t *)&sessions->hello_timer, sessions_timer_closed);
+        uv_close((uv_handle_t *)&sessions->unread_timer, sessions_timer_closed);
 }
 
 /* --- opening and refusing --- */

@@ -35,12 +35,14 @@ struct Session {
         Session *previous;
         Session *next_turn; /* waiting to go on or to be closed */
         Charge charge;      /* of one session to its domain */
+        Charge unread;      /* of descriptors that the peer of an ended session has not taken */
         SessionInput *input;
         SessionOutput *output; /* unsent, in order */
         Holdings *holdings;    /* NULL before hello */
         uint64_t opened_ms;
         uint64_t n_requests;
         uint32_t number;
+        uint32_t n_descriptors; /* on their way to the peer, at most */
         int fd;
         Identity identity;
         uint16_t n_in_flight;
@@ -105,6 +107,10 @@ void session_greeted(Session *session);
 /* The first session above the number `after` of those that said hello; the next
  * ones follow by `next`, in rising order of numbers. NULL: no more. */
 Session *sessions_after(Sessions *sessions, uint32_t after);
+
+/* Descriptors that are queued for the peer or that he has not received, at
+ * most; see session_unread.c. */
+size_t session_unread_descriptors(Session *session);
 
 /* Bytes of input that the session holds. */
 size_t session_input_bytes(const Session *session);

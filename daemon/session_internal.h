@@ -45,10 +45,12 @@ struct Sessions {
         Session *last_turn;
         LoopItem turns;
         uv_timer_t hello_timer;
+        Session *unread; /* ended, kept for descriptors that were not taken; by `next` */
+        uv_timer_t unread_timer;
         Session *handling; /* whose frames are handled now: its answers are gathered */
         Buffer output;     /* of one session at a time */
         size_t n_sessions;
-        size_t n_handles; /* not closed: sessions' and the timer */
+        size_t n_handles; /* not closed: sessions' and the timers */
         uint64_t n_requests;
         uint64_t n_refused;
         uint32_t last_number;
@@ -72,6 +74,22 @@ void session_arm(Session *session);
 /* After anything that may have been the last thing to wait for: goes on with
  * waiting frames, reads again, or ends a session that is done. */
 void session_settle(Session *session);
+
+/* The end of all: closes the descriptor and frees. */
+void session_free(Session *session);
+
+/* --- session_unread.c --- */
+
+/* The session ends: keeps what descriptors on their way cost. */
+void session_charge_unread(Session *session);
+
+/* Keeps the socket of an ended session until they are taken. */
+void session_keep_unread(Session *session);
+
+void sessions_unread_due(uv_timer_t *timer);
+
+/* Gives up all that are kept. */
+void sessions_drop_unread(Sessions *set);
 
 /* --- session_input.c --- */
 

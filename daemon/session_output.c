@@ -183,6 +183,7 @@ void session_frame_end(Session *session, size_t start, int fd)
 
         frame_write_header(set->output.data + start, (uint32_t)size, fd >= 0);
         if (fd >= 0) {
+                session->n_descriptors++;
                 /* With the header alone, so that our copy is closed before the
                  * peer has the whole frame: what a lease locks is free as soon
                  * as the peer has closed it. */

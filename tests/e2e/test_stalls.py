@@ -190,6 +190,33 @@ def test_a_lease_quota_that_is_filled(make_daemon, repository):
     other.acquire("Silu")
 
 
+# What counts is what the kernel counts: descriptors that nobody has received.
+def test_descriptors_that_nobody_reads_count_as_leases(make_daemon, repository):
+    daemon = make_daemon()
+    daemon.write_mapping({"Silu": [{"device": "cpu", "use": {"path": str(repository)}}]})
+    daemon.start("--quota-leases", 4)
+    greedy, other = daemon.peer(), daemon.peer()
+    for lease in range(1, 5):
+        greedy.request("acquire", view=1, query=query("Silu"), deadline_ms=None)
+        until(lambda: daemon.status()["leases"] == 1, "it is leased")
+        greedy.request("release", lease=lease)
+        until(lambda: daemon.status()["leases"] == 0, "it is given back")
+    assert fault_of(other.acquire, "Silu").name == "limit"
+    greedy.send(b"no frame, so that the session ends")
+    until(lambda: daemon.status()["sessions"] == 2, "it has ended")
+    assert fault_of(other.acquire, "Silu").name == "limit"
+    look_up(other)
+    greedy.close()
+    until(lambda: not isinstance(try_acquire(other), harness.Fault), "nothing is on its way any more")
+
+
+def try_acquire(peer):
+    try:
+        return peer.acquire("Silu")
+    except harness.Fault as fault:
+        return fault
+
+
 def test_64_views_and_no_more(slow):
     peer = slow.peer()
     for number in range(2, 65):

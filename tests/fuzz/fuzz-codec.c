@@ -1,9 +1,11 @@
 /* The payload checker, the codec of every struct, and values. The first byte
  * says which: 0 a value, else a struct of the schema. What decodes must encode
  * to bytes that decode and encode to the same again. */
+#include <errno.h>
 #include <string.h>
 
 #include "proto/codec.h"
+#include "proto/limits.h"
 #include "proto/payload.h"
 #include "proto/scan.h"
 #include "tests/fuzz/fuzz.h"
@@ -17,6 +19,22 @@ static const SchemaStruct *const structs[] = {
 /* The largest struct has some 30 members of at most 24 bytes. */
 #define MESSAGE_MAX 1024
 
+/* Lists and maps inside each other. */
+static unsigned value_depth(const Value *value)
+{
+        bool list = value->kind == VALUE_LIST, map = value->kind == VALUE_MAP;
+        const Value *items = list ? value->list.items : value->map.items;
+        size_t n = list ? value->list.n : map ? value->map.n : 0;
+        unsigned deepest = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                unsigned depth = value_depth(&items[i]);
+
+                deepest = depth > deepest ? depth : deepest;
+        }
+        return deepest + (list || map);
+}
+
 static void check_value(const uint8_t *bytes, size_t size, PayloadAnswer answer)
 {
         CLEANUP_ARENA Arena arena = ARENA_NULL;
@@ -29,7 +47,11 @@ static void check_value(const uint8_t *bytes, size_t size, PayloadAnswer answer)
         if (r)
                 return;
         fuzz_require(answer == PAYLOAD_OK);
-        fuzz_require(!codec_encode_value(&value, &once));
+        r = codec_encode_value(&value, &once);
+        /* It is written into an envelope, which is a level of its own. */
+        fuzz_require(r == (value_depth(&value) < LIMIT_DEPTH ? 0 : -EINVAL));
+        if (r)
+                return;
         fuzz_require(once.size <= size && payload_check(once.data, once.size) == PAYLOAD_OK);
         fuzz_require(!codec_decode_value(once.data, once.size, &arena, &value, &fault));
         fuzz_require(!codec_encode_value(&value, &twice));

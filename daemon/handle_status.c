@@ -15,6 +15,10 @@
 /* A page of clients ends before it has more: what a frame takes, less a row. */
 #define PAGE_BYTES (LIMIT_MESSAGE_OUT / 2)
 
+/* What one of a client's leases takes beside its texts. More than its keys do,
+ * so that a page has its end before it has LIMIT_ITEMS values, 11 a lease. */
+#define LEASE_BYTES 96
+
 /* --- status --- */
 
 static void status_of_mapping(const HostMapping *mapping, MsgStatusResult *result)
@@ -90,7 +94,7 @@ static int client_set_leases(const Holdings *holdings, Arena *arena, MsgClient *
                         .commit = lease->commit,
                         .variant = lease->variant,
                 };
-                *ret_size += lease->layer.size + lease->kernel.size + lease->commit.size + lease->variant.size + 64;
+                *ret_size += lease->layer.size + lease->kernel.size + lease->commit.size + lease->variant.size + LEASE_BYTES;
         }
         client->leases.n = n;
         client->n_leases = (int64_t)holdings->n_leases;

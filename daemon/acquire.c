@@ -193,8 +193,9 @@ static int wait_lease(Wait *wait, int folder_fd, const Metadata *metadata, Fault
         r = lease_new(wait->result.layer, text_of(wait->check->path), TEXT_NULL, wait->result.variant, &lease);
         if (r < 0)
                 return r;
-        if (holdings_charge_leases(holdings, session->charge.account, 1, session_unread_descriptors(session)) != 0)
-                return fault_set(fault, FAULT_LIMIT, "too many leases: release some, read the answers, or have quota.leases raised");
+        while (holdings_charge_leases(holdings, session->charge.account, 1, session_unread_descriptors(session)) != 0)
+                if (!lease_locks_yield(daemon->locks, session->charge.account))
+                        return fault_set(fault, FAULT_LIMIT, "too many leases: release some, read the answers, or have quota.leases raised");
         r = lease_lock(daemon->locks, lease, session->charge.account, folder_fd, &fd, fault);
         if (r != 0) {
                 (void)holdings_charge_leases(holdings, session->charge.account, 0, session_unread_descriptors(session));

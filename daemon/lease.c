@@ -135,10 +135,25 @@ size_t lease_locks_n_waiting(const LeaseLocks *locks)
         return locks->n_copies;
 }
 
+bool lease_locks_yield(LeaseLocks *locks, const Account *account)
+{
+        LeaseCopy *oldest = NULL;
+
+        /* New ones stand in front. */
+        for (LeaseCopy *copy = locks->copies; copy; copy = copy->next)
+                if (!copy->lease && copy->charge.account == account)
+                        oldest = copy;
+        if (!oldest)
+                return false;
+        copy_free(oldest);
+        return true;
+}
+
 /* Keeps a copy of what is handed out without its lock. */
 static int lease_keep_copy(LeaseLocks *locks, Lease *lease, Account *account, int fd, Fault *fault)
 {
         CLEANUP_FD int copy_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        LogFields fields = LOG_FIELDS_NULL;
         LeaseCopy *copy;
 
         if (copy_fd < 0)
@@ -146,7 +161,9 @@ static int lease_keep_copy(LeaseLocks *locks, Lease *lease, Account *account, in
         copy = alloc_zeroed(1, sizeof(*copy));
         if (!copy)
                 return error_trace(-ENOMEM);
-        if (charge_set(&copy->charge, account, ACCOUNT_LEASES, 1) != 0) {
+        while (charge_set(&copy->charge, account, ACCOUNT_LEASES, 1) != 0) {
+                if (lease_locks_yield(locks, account))
+                        continue;
                 alloc_free(copy);
                 return fault_set(fault, FAULT_LIMIT, "too many leases: release some, or have quota.leases raised");
         }
@@ -160,7 +177,8 @@ static int lease_keep_copy(LeaseLocks *locks, Lease *lease, Account *account, in
         lease->copy = copy;
         if (locks->n_copies++ == 0)
                 (void)uv_timer_start(&locks->timer, lease_locks_retry, RETRY_MS, RETRY_MS);
-        log_notice(LEASE, NULL, "another process holds the exclusive lock of %.*s/build/%.*s: leased without a lock, trying again every second",
+        fields.peer = true; /* a client can hold that lock, and ask as often as he likes */
+        log_notice(LEASE, &fields, "another process holds the exclusive lock of %.*s/build/%.*s: leased without a lock, trying again every second",
                    TEXT_PRINT(lease->kernel), TEXT_PRINT(lease->variant));
         return 0;
 }

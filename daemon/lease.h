@@ -7,9 +7,11 @@
  * Where a foreign process holds the folder's exclusive lock, the lease is
  * handed out all the same; a copy stays here and tries again every second. It
  * goes when it has the lock or the lease is given back; the end of the session
- * does not end it, as others may have inherited the lease. */
+ * does not end it, as others may have inherited the lease, unless the quota is
+ * full. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +51,12 @@ int lease_locks_new(Loop *loop, LeaseLocks **ret_locks);
 /* Closes all copies; freed in its close callback. NULL is allowed. */
 void lease_locks_close(LeaseLocks *locks);
 size_t lease_locks_n_waiting(const LeaseLocks *locks);
+
+/* Gives up the oldest copy of the account's whose session has ended. Whoever
+ * may read a kernel's folder can keep its exclusive lock for as long as he
+ * likes: what others left behind meanwhile must not fill their quota. False:
+ * there is none. */
+bool lease_locks_yield(LeaseLocks *locks, const Account *account);
 
 /* Opens the folder anew, as an open file description of its own, and locks it,
  * or keeps a copy, charged to `account`, until that is possible. 0 with the

@@ -117,11 +117,13 @@ START_TEST(test_a_lock_that_comes_later)
 }
 END_TEST
 
-/* Given back, the copy goes; at the end of the session it stays. */
+/* Given back, the copy goes; at the end of the session it stays, until the quota
+ * is full: then it gives way to that of a living one. */
 START_TEST(test_the_end_of_a_lease_without_lock)
 {
         Bench bench;
-        Lease *released = make_lease(), *left = make_lease(), *refused = make_lease();
+        Lease *released = make_lease(), *left = make_lease(), *next = make_lease();
+        CLEANUP(lease_freep) Lease *refused = make_lease();
         CLEANUP_FD int foreign = open(fixture_folder(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         int fd = -1;
         Fault fault;
@@ -136,9 +138,13 @@ START_TEST(test_the_end_of_a_lease_without_lock)
         (void)close(fd);
         lease_free(left);
         ck_assert_uint_eq(lease_locks_n_waiting(bench.locks), 1);
+        ck_assert_int_eq(lease_lock(bench.locks, next, bench.account, bench.folder, &fd, &fault), 0);
+        (void)close(fd);
+        ck_assert_uint_eq(lease_locks_n_waiting(bench.locks), 1);
         ck_assert_int_eq(lease_lock(bench.locks, refused, bench.account, bench.folder, &fd, &fault), 1);
         ck_assert_int_eq(fault.name, FAULT_LIMIT);
-        lease_free(refused);
+        lease_release(next);
+        ck_assert_uint_eq(lease_locks_n_waiting(bench.locks), 0);
         bench_end(&bench);
 }
 END_TEST

@@ -7,6 +7,9 @@
 #include "proto/base/alloc.h"
 #include "proto/index_reader.h"
 
+/* How far ahead entries are fetched. */
+#define ENTRIES_AHEAD 8
+
 /* Finds layers by name while they are collected: open addressing, numbers of
  * layers plus one, at most half full. */
 typedef struct LayerTable {
@@ -52,6 +55,10 @@ static int number_layers(LayerSet *set, Entry *const *entries, size_t n_entries,
         for (size_t i = 0; i < n_entries; i++) {
                 Text name = entries[i]->layer;
 
+                if (i + 2 * ENTRIES_AHEAD < n_entries) {
+                        entry_fetch_front(entries[i + 2 * ENTRIES_AHEAD]);
+                        __builtin_prefetch(entries[i + ENTRIES_AHEAD]->layer.data);
+                }
                 /* Files name the entries of a layer one behind the other. */
                 if (i && text_equal(name, entries[i - 1]->layer))
                         numbers[i] = numbers[i - 1];
@@ -160,6 +167,9 @@ static int reduce_layer(LayerSet *set, LayerGroup *layer, Fault *fault)
                         return 1;
         }
         layer->n = n;
+        set->n_entries += n;
+        for (uint32_t i = 0; i < n; i++)
+                set->n_modes += entries[i]->n_modes;
         sort_entries(entries, n);
         if (n)
                 layer->name = entries[0]->layer;

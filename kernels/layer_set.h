@@ -15,6 +15,8 @@ typedef struct LayerSet {
         LayerGroup *layers; /* only such as have entries; in the order in which they were first named */
         size_t n_layers;
         Entry **entries;    /* borrowed; of each layer sorted by device, min, max */
+        size_t n_entries; /* of all layers */
+        size_t n_modes;   /* of all entries */
 } LayerSet;
 
 #define LAYER_SET_NULL ((LayerSet){ 0 })

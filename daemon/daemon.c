@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "daemon/acquire.h"
 #include "daemon/dispatch.h"
@@ -18,6 +19,10 @@
 #include "kernels/host_mapping.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
+
+/* Steps take milliseconds, on a slow disk some seconds; our unit's
+ * TimeoutStopSec= is 15 s. Guess. */
+#define STOP_PATIENCE_MS 5000
 
 /* --- while it runs --- */
 
@@ -34,8 +39,9 @@ static void daemon_fail(Daemon *daemon, const char *what, int r)
 static void daemon_tell_status(const Daemon *daemon)
 {
         const HostMapping *mapping = daemon->mapping;
+        uint32_t n_layers = mapping->index.header->n_layers;
 
-        service_status("serving %" PRIu32 " layers, generation %" PRIu64 "%s", mapping->index.header->n_layers,
+        service_status("serving %" PRIu32 " layer%s, generation %" PRIu64 "%s", n_layers, n_layers == 1 ? "" : "s",
                        mapping->generation, mapping->n_faults ? "; the newest mapping files are faulty" : "");
 }
 
@@ -60,13 +66,16 @@ static void daemon_adopt_mapping(void *data, HostMapping *mapping)
         service_ready();
 }
 
-/* MappingLoaderOwner.finished. */
+/* MappingLoaderOwner.finished. Without even an empty mapping nobody would ever
+ * be let in: a new start may have the memory. */
 static void daemon_mapping_finished(void *data)
 {
         Daemon *daemon = data;
 
         if (daemon->mapping)
                 daemon_tell_status(daemon);
+        else
+                daemon_fail(daemon, "Cannot make the first mapping", -ENOMEM);
         if (daemon->reload)
                 reload_mapping_finished(daemon->reload);
 }
@@ -200,6 +209,16 @@ static int daemon_start(Daemon *daemon, char *const *arguments, Fault *fault)
 
 /* --- stop: those who use others go first --- */
 
+/* A step that does not end hangs in a system call, of a network file system
+ * perhaps, and would keep the process from ending. Everything else is closed;
+ * what the step holds goes with the process. */
+static void daemon_leave(Daemon *daemon)
+{
+        log_error(FAILURE, NULL, "The file thread hangs in a system call; stopping without it");
+        front_deinit(&daemon->front);
+        _exit(EXIT_FAILURE);
+}
+
 static void daemon_stop(Daemon *daemon)
 {
         front_close(&daemon->front);
@@ -211,8 +230,11 @@ static void daemon_stop(Daemon *daemon)
                 mapping_loader_close(daemon->loader);
         if (daemon->watchdog)
                 watchdog_close(daemon->watchdog);
-        if (daemon->worker)
+        if (daemon->worker) {
+                if (!worker_stop(daemon->worker, STOP_PATIENCE_MS))
+                        daemon_leave(daemon);
                 worker_close(daemon->worker);
+        }
         lease_locks_close(daemon->locks);
         for (size_t i = 0; i < daemon->n_signals; i++)
                 uv_close((uv_handle_t *)&daemon->signals[i], NULL);
@@ -228,18 +250,22 @@ static void daemon_free_values(Daemon *daemon)
         config_free(daemon->config);
 }
 
+static void daemon_not_started(Daemon *daemon, const char *why)
+{
+        daemon->failed = true;
+        log_error(START, NULL, "kernelsd does not start: %s", why);
+}
+
 static void daemon_serve(Daemon *daemon, char *const *arguments)
 {
         Fault fault = FAULT_NULL;
         int r;
 
         r = daemon_start(daemon, arguments, &fault);
-        if (r == 0) {
+        if (r == 0)
                 loop_run(&daemon->loop);
-        } else {
-                daemon->failed = true;
-                log_error(START, NULL, "kernelsd does not start: %s", r > 0 ? fault.message : strerrordesc_np(-r));
-        }
+        else
+                daemon_not_started(daemon, r > 0 ? fault.message : strerrordesc_np(-r));
         daemon_stop(daemon);
         loop_deinit(&daemon->loop);
 }
@@ -256,7 +282,7 @@ int daemon_run(Config *config, char *const *arguments)
         if (r == 0)
                 daemon_serve(&daemon, arguments);
         else
-                daemon.failed = true;
+                daemon_not_started(&daemon, strerrordesc_np(-r));
         daemon_free_values(&daemon);
         log_close();
         return daemon.failed ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -19,12 +19,13 @@ struct Worker {
         uv_async_t finished_async;
         uv_thread_t thread;
         uv_mutex_t lock; /* guards what follows, up to the blank line */
-        uv_cond_t wake;
+        uv_cond_t wake; /* of the thread; once it shall stop, of who waits for that */
         JobQueue waiting;
         JobQueue finished;
         Job *running;
         uint64_t n_steps;
         bool stop;
+        bool stopped; /* the thread touches no job any more */
 
         size_t n_jobs; /* loop only: submitted and not yet done */
 };
@@ -55,7 +56,7 @@ static Job *job_queue_pop(JobQueue *queue)
         return job;
 }
 
-bool job_is_cancelled(const Job *job)
+static bool job_is_cancelled(const Job *job)
 {
         return atomic_load_explicit(&job->cancelled, memory_order_relaxed);
 }
@@ -99,6 +100,8 @@ static void worker_thread(void *data)
                 else
                         uv_cond_wait(&worker->wake, &worker->lock);
         }
+        worker->stopped = true;
+        uv_cond_broadcast(&worker->wake);
         uv_mutex_unlock(&worker->lock);
 }
 
@@ -212,22 +215,29 @@ bool worker_is_idle(Worker *worker)
         return idle;
 }
 
-static void worker_join(Worker *worker)
+bool worker_stop(Worker *worker, uint64_t patience_ms)
 {
+        uint64_t now = uv_hrtime(), end = now + patience_ms * 1000000;
+        bool stopped;
+
         uv_mutex_lock(&worker->lock);
         worker->stop = true;
         if (worker->running)
                 job_cancel(worker->running);
-        uv_cond_signal(&worker->wake);
+        uv_cond_broadcast(&worker->wake);
+        for (; !worker->stopped && now < end; now = uv_hrtime())
+                (void)uv_cond_timedwait(&worker->wake, &worker->lock, end - now);
+        stopped = worker->stopped;
         uv_mutex_unlock(&worker->lock);
-        (void)uv_thread_join(&worker->thread);
+        return stopped;
 }
 
 void worker_close(Worker *worker)
 {
         Job *job;
 
-        worker_join(worker);
+        (void)worker_stop(worker, 0);
+        (void)uv_thread_join(&worker->thread);
         /* The thread is gone: no lock. Done functions may submit again; such
          * jobs end here too. */
         while ((job = job_queue_pop(&worker->finished)))

@@ -41,13 +41,14 @@ void worker_submit(Worker *worker, Job *job);
  * never from within this call. */
 void job_cancel(Job *job);
 
-/* In a step that takes long: whether to stop early. */
-bool job_is_cancelled(const Job *job);
-
 /* On the loop, for the watchdog: steps finished so far, and whether there is
  * nothing to do. */
 uint64_t worker_n_steps(Worker *worker);
 bool worker_is_idle(Worker *worker);
+
+/* On the loop: no step begins any more. Waits so long for the running one; false:
+ * it has not ended, and worker_close would wait on. */
+bool worker_stop(Worker *worker, uint64_t patience_ms);
 
 /* On the loop: cancels all jobs, waits for the running step, calls done of each
  * and closes; freed in the close callback. */

@@ -127,20 +127,24 @@ void service_stopping(void)
 struct Watchdog {
         uv_timer_t timer;
         Worker *worker;
-        uint64_t n_steps; /* of the worker, at the last ping */
+        uint64_t n_steps; /* of the worker, the last time */
+        bool was_busy;
 };
 
 /* That the loop turns says nothing of the file thread: one stuck in a step
- * gets no ping, and systemd restarts us. */
+ * gets no ping, and systemd restarts us. A job that came just now is not yet
+ * stuck: it must have been there the last time too. */
 static void watchdog_on_timer(uv_timer_t *timer)
 {
         Watchdog *watchdog = timer->data;
         uint64_t n_steps = worker_n_steps(watchdog->worker);
+        bool busy = !worker_is_idle(watchdog->worker);
+        bool stuck = busy && watchdog->was_busy && n_steps == watchdog->n_steps;
 
-        if (n_steps == watchdog->n_steps && !worker_is_idle(watchdog->worker))
-                return;
         watchdog->n_steps = n_steps;
-        (void)sd_notify(0, "WATCHDOG=1");
+        watchdog->was_busy = busy;
+        if (!stuck)
+                (void)sd_notify(0, "WATCHDOG=1");
 }
 
 static void watchdog_on_closed(uv_handle_t *handle)
@@ -151,7 +155,7 @@ static void watchdog_on_closed(uv_handle_t *handle)
 int watchdog_new(uv_loop_t *loop, Worker *worker, Watchdog **ret_watchdog)
 {
         uint64_t period_us = 0;
-        uint64_t half_ms;
+        uint64_t quarter_ms;
         Watchdog *watchdog;
         int r;
 
@@ -168,8 +172,8 @@ int watchdog_new(uv_loop_t *loop, Worker *worker, Watchdog **ret_watchdog)
         watchdog->worker = worker;
         watchdog->timer.data = watchdog;
         (void)uv_timer_init(loop, &watchdog->timer);
-        half_ms = period_us / 2000 ? period_us / 2000 : 1;
-        (void)uv_timer_start(&watchdog->timer, watchdog_on_timer, 0, half_ms);
+        quarter_ms = period_us / 4000 ? period_us / 4000 : 1;
+        (void)uv_timer_start(&watchdog->timer, watchdog_on_timer, 0, quarter_ms);
         *ret_watchdog = watchdog;
         return 0;
 }

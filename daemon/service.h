@@ -43,9 +43,9 @@ void service_reload_end(ServiceReload *reload); /* also of one that never began 
 /* STOPPING=1, first thing on SIGTERM. */
 void service_stopping(void);
 
-/* Pings at half the period that systemd asks for, from the loop, and only
- * while the worker is idle or has moved since the last ping. NULL where no
- * watchdog is wanted. */
+/* Pings four times in the period that systemd asks for, from the loop, unless
+ * the worker has been in one and the same step since the time before. NULL
+ * where no watchdog is wanted. */
 typedef struct Watchdog Watchdog;
 int watchdog_new(uv_loop_t *loop, Worker *worker, Watchdog **ret_watchdog);
 void watchdog_close(Watchdog *watchdog); /* freed in its close callback */

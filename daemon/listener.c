@@ -27,18 +27,21 @@ struct Listener {
         bool starved; /* was logged; until an accept works again */
 };
 
+static int open_spare(void)
+{
+        return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void listener_readable(uv_poll_t *poll, int status, int events);
 
+/* Somebody else may have taken the spare's place. */
 static void listener_resume(uv_timer_t *timer)
 {
         Listener *listener = timer->data;
 
+        if (listener->spare < 0)
+                listener->spare = open_spare();
         (void)uv_poll_start(&listener->poll, UV_READABLE, listener_readable);
-}
-
-static int open_spare(void)
-{
-        return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 /* Out of descriptors or kernel memory: tells one peer so, then looks away for

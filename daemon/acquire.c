@@ -20,7 +20,7 @@
 typedef struct Check {
         CheckJob job;
         Acquires *acquires;
-        struct Check *next; /* of those that can be joined */
+        struct Check *next; /* of those that run; all can be joined */
         struct Check *previous;
         Wait *waits;
         char *path; /* of the repository */
@@ -140,14 +140,9 @@ static void wait_end_with_fault(Wait *wait, const Fault *fault)
         wait_end(wait);
 }
 
-/* Nobody waits for it any more: it is not to be joined, and ends soon. */
-static void check_abandon(Check *check)
-{
-        check_unlink(check);
-        job_cancel(&check->job.job);
-}
-
-/* The asker leaves before the end. */
+/* The asker leaves before the end. A check that nobody waits for is cancelled
+ * but stays until the file thread lets go of it: however often somebody asks and
+ * leaves, there is one for each folder. */
 static void wait_leave(Wait *wait, const Fault *fault)
 {
         Check *check = wait->check;
@@ -157,7 +152,7 @@ static void wait_leave(Wait *wait, const Fault *fault)
         else
                 wait_end(wait);
         if (!check->waits)
-                check_abandon(check);
+                job_cancel(&check->job.job);
 }
 
 void acquire_cancel(Session *session, int64_t id)
@@ -261,14 +256,25 @@ static Check *check_free(Check *check)
 }
 DEFINE_CLEANUP(Check *, check_free)
 
+static int check_submit(Check *check);
+
 static void check_done(Job *job, int result)
 {
         CLEANUP(check_freep) Check *check = (Check *)((char *)job - offsetof(Check, job.job));
         Fault fault;
 
+        if (result == -ECANCELED && check->waits) {
+                /* Somebody came after the last had left. */
+                check_job_deinit(&check->job);
+                result = check_submit(check);
+                if (result == 0) {
+                        (void)STEAL(check);
+                        return;
+                }
+        }
+        check_unlink(check);
         if (!check->waits)
                 return;
-        check_unlink(check);
         if (result == 0 && !check->job.refused) {
                 check_succeed(check);
                 return;
@@ -348,6 +354,20 @@ static Check *check_find(const Acquires *acquires, Text path, Text variant)
         return check;
 }
 
+static int check_submit(Check *check)
+{
+        Acquires *acquires = check->acquires;
+        int r;
+
+        r = check_job_init(&check->job, check->path, text_of(check->variant), geteuid(),
+                           receipts_find(&acquires->receipts, text_of(check->path), text_of(check->variant)));
+        if (r < 0)
+                return error_trace(r);
+        check->job.job.done = check_done;
+        worker_submit(acquires->daemon->worker, &check->job.job);
+        return 0;
+}
+
 static int check_start(Acquires *acquires, Text path, Text variant, Check **ret_check)
 {
         CLEANUP(check_freep) Check *check = alloc_zeroed(1, sizeof(*check));
@@ -360,13 +380,10 @@ static int check_start(Acquires *acquires, Text path, Text variant, Check **ret_
         check->variant = alloc_text(variant.data, variant.size);
         if (!check->path || !check->variant)
                 return error_trace(-ENOMEM);
-        r = check_job_init(&check->job, check->path, text_of(check->variant), geteuid(),
-                           receipts_find(&acquires->receipts, path, variant));
+        r = check_submit(check);
         if (r < 0)
-                return error_trace(r);
-        check->job.job.done = check_done;
+                return r;
         check_link(check);
-        worker_submit(acquires->daemon->worker, &check->job.job);
         *ret_check = STEAL(check);
         return 0;
 }

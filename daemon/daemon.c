@@ -75,7 +75,7 @@ static void daemon_mapping_finished(void *data)
         if (daemon->mapping)
                 daemon_tell_status(daemon);
         else
-                daemon_fail(daemon, "Cannot make the first mapping", -ENOMEM);
+                daemon_fail(daemon, "cannot make the first mapping", -ENOMEM);
         if (daemon->reload)
                 reload_mapping_finished(daemon->reload);
 }
@@ -214,7 +214,7 @@ static int daemon_start(Daemon *daemon, char *const *arguments, Fault *fault)
  * what the step holds goes with the process. */
 static void daemon_leave(Daemon *daemon)
 {
-        log_error(FAILURE, NULL, "The file thread hangs in a system call; stopping without it");
+        log_error(FAILURE, NULL, "the file thread hangs in a system call; stopping without it");
         front_deinit(&daemon->front);
         _exit(EXIT_FAILURE);
 }

@@ -1,11 +1,13 @@
 #include "daemon/dispatch.h"
 
 #include <assert.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/acquire.h"
 #include "daemon/daemon.h"
 #include "daemon/handlers.h"
+#include "daemon/log.h"
 #include "proto/base/error.h"
 #include "proto/codec.h"
 #include "proto/payload.h"
@@ -148,10 +150,18 @@ static int dispatch_request(Daemon *daemon, Session *session, MethodNumber metho
 }
 
 /* Out of memory is ours, but one asker's request is not worth the daemon. */
-static FrameVerdict dispatch_failed(Session *session, uint32_t id)
+static FrameVerdict dispatch_failed(Session *session, uint32_t id, int r)
 {
+        LogFields fields = LOG_FIELDS_NULL;
         Fault fault;
 
+        fields.session = session->number;
+        fields.uid = session->identity.uid;
+        fields.pid = session->identity.pid;
+        fields.error = -r;
+        fields.peer = true;
+        log_error(FAILURE, &fields, "cannot handle a request of process %d of uid %u: %s", session->identity.pid,
+                  session->identity.uid, strerrordesc_np(-r));
         (void)fault_set(&fault, FAULT_INTERNAL, "the daemon could not handle the request; its log says why");
         return answer_fault(session, id, &fault) < 0 ? FRAME_FAILED : FRAME_HANDLED;
 }
@@ -194,7 +204,9 @@ FrameVerdict dispatch_frame(void *data, Session *session, Text payload, const ch
         r = 1;
         if (method == METHOD_RESOLVE && session->holdings)
                 r = handle_resolve_quickly(daemon, session, envelope.id, envelope.body);
+        if (r == 0)
+                return FRAME_HANDLED;
         if (r == 1)
                 r = dispatch_request(daemon, session, method, &envelope);
-        return r < 0 && !session->closing ? dispatch_failed(session, envelope.id) : FRAME_HANDLED;
+        return r < 0 && !session->closing ? dispatch_failed(session, envelope.id, r) : FRAME_WORKED;
 }

@@ -328,12 +328,20 @@ static uint32_t sessions_next_number(Sessions *set)
         return set->last_number;
 }
 
+static int session_refuse_for_memory(Sessions *sessions, int fd)
+{
+        session_refuse(sessions, fd, FAULT_LIMIT, "the daemon is short of memory: try again later");
+        return 1;
+}
+
 int session_open(Sessions *sessions, int fd, const Identity *identity, Account *account, bool admin)
 {
         CLEANUP_FD int owned = fd;
         Session *session = alloc_zeroed(1, sizeof(*session));
 
-        if (!session || charge_set(&session->charge, account, ACCOUNT_SESSIONS, 1) != 0) {
+        if (!session)
+                return session_refuse_for_memory(sessions, STEAL_FD(owned));
+        if (charge_set(&session->charge, account, ACCOUNT_SESSIONS, 1) != 0) {
                 session_refuse(sessions, STEAL_FD(owned), FAULT_LIMIT,
                                "there are too many sessions: close some, or have quota.sessions raised");
                 alloc_free(session);
@@ -341,9 +349,8 @@ int session_open(Sessions *sessions, int fd, const Identity *identity, Account *
         }
         if (uv_poll_init(&sessions->loop->uv, &session->poll, fd) < 0) {
                 charge_clear(&session->charge);
-                session_refuse(sessions, STEAL_FD(owned), FAULT_LIMIT, "the daemon is short of memory: try again later");
                 alloc_free(session);
-                return 1;
+                return session_refuse_for_memory(sessions, STEAL_FD(owned));
         }
         session->poll.data = sessions;
         session->fd = STEAL_FD(owned);

@@ -38,6 +38,7 @@ struct Session {
         Charge unread;      /* of descriptors that the peer of an ended session has not taken */
         SessionInput *input;
         SessionOutput *output; /* unsent, in order */
+        SessionOutput *last_output;
         Holdings *holdings;    /* NULL before hello */
         uint64_t opened_ms;
         uint64_t n_requests;
@@ -58,6 +59,7 @@ struct Session {
 /* What a frame handler returns. */
 typedef enum FrameVerdict {
         FRAME_HANDLED,
+        FRAME_WORKED, /* handled; may have taken long, so look at the clock */
         FRAME_FAULT, /* the peer breaks the protocol: close it */
         FRAME_FAILED, /* we could not answer: close it */
 } FrameVerdict;

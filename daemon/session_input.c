@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -12,6 +13,10 @@
 /* Frames handled in one turn; as many as a full read of single lookups holds.
  * Randomly picked, no tuning done. */
 #define FRAMES_A_TURN 1024
+
+/* A turn ends after so long, should its frames be costly ones: copies of large
+ * views, pages of many rows. Guess: what others do not notice. */
+#define TURN_NS 1000000
 
 /* Answers gathered before they are sent in the middle of a turn, so that an
  * asker who does not read costs no more than this and one answer. */
@@ -103,38 +108,50 @@ typedef struct Turn {
         bool failed;
 } Turn;
 
+/* Handles the first frame of the bytes. Whether there is a next one to go on
+ * with. */
+static bool session_handle_frame(Session *session, const uint8_t *bytes, size_t size, uint64_t end_ns, Turn *turn)
+{
+        Sessions *set = session_set(session);
+        FrameVerdict verdict;
+        FrameAnswer answer;
+        Frame frame;
+
+        answer = frame_parse(bytes, size, LIMIT_MESSAGE_IN, 0, &frame, &turn->wanted);
+        if (answer == FRAME_PARTIAL)
+                return false;
+        turn->wanted = 0;
+        if (answer != FRAME_COMPLETE) {
+                turn->reason = frame_explain(answer);
+                return false;
+        }
+        session->n_requests++;
+        set->n_requests++;
+        verdict = set->owner.frame(set->owner.data, session, (Text){ (const char *)frame.payload, frame.size },
+                                   &turn->reason);
+        turn->failed = verdict == FRAME_FAILED;
+        if (verdict == FRAME_FAULT || verdict == FRAME_FAILED)
+                return false;
+        turn->reason = NULL;
+        turn->n_done += FRAME_HEADER_SIZE + frame.size;
+        return verdict != FRAME_WORKED || uv_hrtime() < end_ns;
+}
+
 /* Handles whole frames, until there are no more, the turn is over, or answers
  * pile up. */
 static Turn session_handle(Session *session, const uint8_t *bytes, size_t size)
 {
         Sessions *set = session_set(session);
+        uint64_t end_ns = uv_hrtime() + TURN_NS;
+        bool more = true;
         Turn turn = { 0 };
 
         set->handling = session;
-        for (unsigned n = 0; n < FRAMES_A_TURN && turn.n_done < size && !session->output && !session->closing; n++) {
-                FrameVerdict verdict;
-                FrameAnswer answer;
-                Frame frame;
-
-                answer = frame_parse(bytes + turn.n_done, size - turn.n_done, LIMIT_MESSAGE_IN, 0, &frame, &turn.wanted);
-                if (answer == FRAME_PARTIAL)
-                        break;
-                turn.wanted = 0;
-                if (answer != FRAME_COMPLETE) {
-                        turn.reason = frame_explain(answer);
-                        break;
-                }
-                session->n_requests++;
-                set->n_requests++;
-                verdict = set->owner.frame(set->owner.data, session, (Text){ (const char *)frame.payload, frame.size },
-                                           &turn.reason);
-                turn.failed = verdict == FRAME_FAILED;
-                if (verdict != FRAME_HANDLED)
-                        break;
-                turn.reason = NULL;
-                turn.n_done += FRAME_HEADER_SIZE + frame.size;
+        for (unsigned n = 0; more && n < FRAMES_A_TURN && turn.n_done < size; n++) {
+                more = session_handle_frame(session, bytes + turn.n_done, size - turn.n_done, end_ns, &turn);
                 if (set->output.size >= FLUSH_AT)
                         session_flush(session);
+                more = more && !session->output && !session->closing;
         }
         session_flush(session);
         set->handling = NULL;
@@ -166,6 +183,15 @@ void session_resume(Session *session)
         session_settle(session);
 }
 
+/* Whether the peer has closed its end, so that no answer can reach it; one that
+ * only sends no more can still read. */
+static bool session_is_deserted(const Session *session)
+{
+        struct pollfd entry = { .fd = session->fd };
+
+        return poll(&entry, 1, 0) > 0 && (entry.revents & POLLHUP);
+}
+
 /* 0: nothing came. The session may be closing afterwards. */
 static size_t session_receive(Session *session, uint8_t *bytes, size_t size)
 {
@@ -176,6 +202,8 @@ static size_t session_receive(Session *session, uint8_t *bytes, size_t size)
         if (n == 0) {
                 session->hup_in = true;
                 session_input_free(session);
+                if (session->n_in_flight && session_is_deserted(session))
+                        session_close(session);
                 session_settle(session);
         } else if (errno != EAGAIN && errno != EINTR) {
                 session_close(session);

@@ -40,7 +40,6 @@ void session_output_free(Session *session)
 static void output_keep(Session *session, const uint8_t *bytes, size_t size, int fd)
 {
         CLEANUP_FD int owned = fd;
-        SessionOutput **link = &session->output;
         SessionOutput *output = alloc_bytes(sizeof(*output) + size);
 
         if (output)
@@ -54,9 +53,8 @@ static void output_keep(Session *session, const uint8_t *bytes, size_t size, int
         output->size = size;
         output->fd = STEAL_FD(owned);
         memcpy(output->bytes, bytes, size);
-        while (*link)
-                link = &(*link)->next;
-        *link = output;
+        *(session->output ? &session->last_output->next : &session->output) = output;
+        session->last_output = output;
 }
 
 /* --- sending --- */

@@ -34,7 +34,7 @@ static void answer(Session *session, Text payload, int fd)
 }
 
 /* E…: echo. B: a large answer. D: echo with a descriptor. F: fault. L: answer
- * later. H: hello. C: close. */
+ * later. H: hello. C: close. W: works for longer than a turn. */
 static FrameVerdict owner_frame(void *data, Session *session, Text payload, const char **ret_reason)
 {
         static const char large[60000] = "B";
@@ -61,6 +61,11 @@ static FrameVerdict owner_frame(void *data, Session *session, Text payload, cons
         case 'C':
                 session_close(session);
                 break;
+        case 'W':
+                for (uint64_t begin = uv_hrtime(); uv_hrtime() - begin < 2000000;)
+                        ;
+                answer(session, payload, -1);
+                return FRAME_WORKED;
         default:
                 answer(session, payload, -1);
         }
@@ -429,6 +434,32 @@ static size_t receive_with_fd(int fd, uint8_t *bytes, size_t size, int *ret_fd)
 /* The kernel glues plain bytes to those with a descriptor that follow, and
  * stops behind them: so the descriptor belongs to the last frame that was read,
  * which says so. */
+/* Frames that take long are a turn each: others come in between. */
+START_TEST(test_costly_frames_end_a_turn)
+{
+        Bench bench;
+        CLEANUP_FD int costly = -1, cheap = -1;
+        uint8_t frames[256];
+        size_t size = 0;
+
+        bench_begin(&bench, 5000);
+        costly = bench_connect(&bench);
+        cheap = bench_connect(&bench);
+        for (unsigned i = 0; i < 20; i++)
+                size += put_frame(frames + size, "W", 1);
+        send_all(costly, frames, size);
+        send_text(cheap, "E");
+        while (recv(cheap, frames, 1, MSG_PEEK) < 0)
+                (void)uv_run(&bench.loop.uv, UV_RUN_NOWAIT);
+        ck_assert_uint_le(bench.n_frames, 3);
+        bench_run(&bench);
+        ck_assert_uint_eq(bench.n_frames, 21);
+        for (unsigned i = 0; i < 20; i++)
+                expect_text(costly, "W");
+        bench_end(&bench);
+}
+END_TEST
+
 START_TEST(test_a_descriptor_comes_with_its_frame)
 {
         Bench bench;
@@ -623,6 +654,24 @@ START_TEST(test_half_open)
 }
 END_TEST
 
+/* Whoever is gone altogether is not waited for, however long his request takes. */
+START_TEST(test_who_goes_while_he_is_served)
+{
+        Bench bench;
+        int fd;
+
+        bench_begin(&bench, 5000);
+        fd = bench_connect(&bench);
+        send_text(fd, "L");
+        bench_run(&bench);
+        ck_assert_uint_eq(bench.n_frames, 1);
+        (void)close(fd);
+        bench_run(&bench);
+        ck_assert_uint_eq(bench.n_closed, 1);
+        bench_end(&bench);
+}
+END_TEST
+
 START_TEST(test_who_goes_leaves_nothing)
 {
         Bench bench;
@@ -717,7 +766,8 @@ END_TEST
 
 FIXTURE_MAIN("daemon/session", test_all_frames_of_one_read_are_answered_in_order, test_a_byte_at_a_time,
              test_a_long_frame_is_charged_as_it_grows, test_frames_behind_a_long_one, test_framing_faults_close,
-             test_the_owner_can_close, test_who_does_not_read, test_a_flood_takes_turns,
+             test_the_owner_can_close, test_who_does_not_read, test_a_flood_takes_turns, test_costly_frames_end_a_turn,
              test_a_descriptor_comes_with_its_frame, test_a_descriptor_waits_with_its_frame, test_a_descriptor_goes_once,
              test_descriptors_of_clients_are_dropped, test_hello_has_a_deadline, test_sessions_by_number,
-             test_half_open, test_who_goes_leaves_nothing, test_over_the_limit, test_input_over_the_quota)
+             test_half_open, test_who_goes_while_he_is_served, test_who_goes_leaves_nothing, test_over_the_limit,
+             test_input_over_the_quota)

@@ -3,7 +3,7 @@
 
 #include "client/kernelsd.h"
 
-#define ANSWER_TEXT 512
+#define ANSWER_TEXT 4608 /* a repository and the path of its lock file */
 
 /* "kernels-community/activation version 1", "/opt/kernels/x", "-"; returns the buffer. */
 const char *answer_kernel(const kd_answer *answer, char buffer[ANSWER_TEXT]);

@@ -1,5 +1,5 @@
-/* What people and programs see: tables and sentences on a terminal, one JSON
- * object with `--json`. */
+/* What people and programs see: texts in colour on a terminal, one JSON object
+ * with `--json`, errors. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,18 +11,11 @@
 /* Colours are used if stdout is a terminal and NO_COLOR is not set. */
 typedef enum Colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_BAD, COLOUR_DIM, COLOUR_TITLE } Colour;
 
+/* Turns control characters into '?', in place. */
+void output_clean(char *text);
+
 /* Prints text in a colour, control characters as '?'. */
 void output_text(Colour colour, const char *text);
-
-/* A table: cells are collected, then printed with columns aligned and, where
- * stdout is a terminal, under its titles. */
-typedef struct Table Table;
-
-Table *table_new(const char *const *titles, size_t n_columns);
-/* Adds the next cell of the row; text is copied. */
-void table_cell(Table *table, Colour colour, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void table_print(const Table *table);
-Table *table_free(Table *table);
 
 /* Prints the map as JSON, with "schema": "kernelsctl.<verb>.1" in it. The map
  * stays the caller's and gets that key. 0, or 1 (kernelsctl's exit status). */

@@ -45,7 +45,7 @@ static kd_value *value_copy(const kd_value *value)
 
 static int no_memory(kd_error *error)
 {
-        *error = (kd_error){ .code = -ENOMEM, .name = "no-memory", .message = "out of memory" };
+        *error = (kd_error){ .code = -ENOMEM, .name = "ENOMEM", .message = "this process has no memory left for the answer" };
         return -ENOMEM;
 }
 

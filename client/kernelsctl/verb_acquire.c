@@ -18,15 +18,16 @@ static void kernel_freep(kd_kernel **kernel)
  * inherits. Returns only on failure. */
 static int run_command(const kd_kernel *kernel, char **command)
 {
-        int fd = kd_kernel_fd(kernel);
+        int fd = kd_kernel_fd(kernel), status;
 
         if (fd < 0 || fcntl(fd, F_SETFD, 0) < 0 || setenv("KERNELSD_KERNEL", kd_kernel_path(kernel), 1) < 0) {
                 fprintf(stderr, "kernelsctl: the lease cannot be handed to the command: %s\n", strerror(errno));
                 return 1;
         }
         (void)execvp(command[0], command);
+        status = errno == ENOENT ? 127 : 126; /* as shells have it */
         fprintf(stderr, "kernelsctl: %s cannot be run: %s\n", command[0], strerror(errno));
-        return errno == ENOENT ? 127 : 126;
+        return status;
 }
 
 static int print_json(const kd_kernel *kernel)

@@ -5,6 +5,7 @@
 #include "client/kernelsctl/field.h"
 #include "client/kernelsctl/output.h"
 #include "client/kernelsctl/pages.h"
+#include "client/kernelsctl/table.h"
 
 static void print_clients(const kd_value *clients)
 {

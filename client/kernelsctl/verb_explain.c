@@ -5,6 +5,7 @@
 #include "client/kernelsctl/connect.h"
 #include "client/kernelsctl/field.h"
 #include "client/kernelsctl/output.h"
+#include "client/kernelsctl/table.h"
 
 static kd_value *query_to_value(const kd_query *query)
 {
@@ -55,12 +56,16 @@ static void print_answer(const kd_value *answer, const kd_query *query)
         char kernel[ANSWER_TEXT];
         const char *variant = field_text(answer, "variant", NULL);
 
-        printf("\n%s, %s", query->layer, query->device);
+        putchar('\n');
+        output_text(COLOUR_NONE, query->layer);
+        printf(", %s", query->device);
         if (query->capability >= 0)
                 printf(" %lld", (long long)query->capability);
         printf(", %s: ", query->mode);
-        printf("%s", answer_kernel_of_value(kd_value_get(answer, "reference"), kernel));
-        printf("%s%s, found as %s\n", variant ? ", " : "", variant ? variant : "", field_text(answer, "mode", "-"));
+        output_text(COLOUR_NONE, answer_kernel_of_value(kd_value_get(answer, "reference"), kernel));
+        printf("%s", variant ? ", " : "");
+        output_text(COLOUR_NONE, variant ? variant : "");
+        printf(", found as %s\n", field_text(answer, "mode", "-"));
 }
 
 int verb_explain(const Arguments *arguments)

@@ -9,6 +9,7 @@
 #include "client/kernelsctl/field.h"
 #include "client/kernelsctl/output.h"
 #include "client/kernelsctl/pages.h"
+#include "client/kernelsctl/table.h"
 
 static void table_row(Table *table, const kd_value *entry, const char *mode, const kd_value *reference)
 {

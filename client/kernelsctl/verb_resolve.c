@@ -4,6 +4,7 @@
 #include "client/kernelsctl/answer.h"
 #include "client/kernelsctl/connect.h"
 #include "client/kernelsctl/output.h"
+#include "client/kernelsctl/table.h"
 
 static void answers_freep(kd_answers **answers)
 {

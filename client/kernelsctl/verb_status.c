@@ -11,12 +11,13 @@ static void print_fault(const kd_value *fault)
 
         printf("             ");
         output_text(COLOUR_BAD, field_text(fault, "file", "?"));
-        if (pointer)
-                printf(": %s: ", pointer);
-        else if (field_number(fault, "line", 0))
-                printf(":%lld:%lld: ", field_number(fault, "line", 0), field_number(fault, "column", 0));
-        else
+        if (pointer) {
                 printf(": ");
+                output_text(COLOUR_NONE, pointer);
+        } else if (field_number(fault, "line", 0)) {
+                printf(":%lld:%lld", field_number(fault, "line", 0), field_number(fault, "column", 0));
+        }
+        printf(": ");
         output_text(COLOUR_NONE, field_text(fault, "message", ""));
         putchar('\n');
 }
@@ -28,7 +29,7 @@ static void print_mapping(const kd_value *status)
 
         printf("mapping      ");
         output_text(good ? COLOUR_GOOD : COLOUR_BAD, good ? "in force" : "has errors; the last good one is in force");
-        printf(", generation %lld, %lld layers, index %lld bytes\n", field_number(status, "generation", 0),
+        printf(", generation %lld, layers %lld, index bytes %lld\n", field_number(status, "generation", 0),
                field_number(status, "layers", 0), field_number(status, "index_bytes", 0));
         for (size_t i = 0; i < kd_value_count(faults); i++)
                 print_fault(kd_value_at(faults, i));
@@ -56,12 +57,12 @@ static void print_status(const kd_value *status)
                kd_value_as_bool(kd_value_get(status, "system")) ? "the host's" : "a user's",
                output_age(field_number(status, "uptime_s", 0), age, sizeof(age)));
         print_mapping(status);
-        printf("sessions     %lld, with %lld views and %lld own entries; %lld turned away\n",
+        printf("sessions     %lld; views %lld, own entries %lld; turned away %lld\n",
                field_number(status, "sessions", 0), field_number(status, "views", 0), field_number(status, "entries", 0),
                field_number(status, "refused", 0));
-        printf("leases       %lld, of them without lock %lld; %lld acquires waiting\n", field_number(status, "leases", 0),
+        printf("leases       %lld, of them without lock %lld; acquires waiting %lld\n", field_number(status, "leases", 0),
                field_number(status, "leases_unlocked", 0), field_number(status, "acquires", 0));
-        printf("requests     %lld handled, %lld bytes queued\n", field_number(status, "requests", 0),
+        printf("requests     handled %lld; bytes queued %lld\n", field_number(status, "requests", 0),
                field_number(status, "queued_bytes", 0));
         print_absent(kd_value_get(status, "absent"));
 }

@@ -1,0 +1,42 @@
+#include "client/kernelsctl/command.h"
+
+#include <stdint.h>
+
+const Option option_table[_OPTION_MAX] = {
+#define O(constant, spelling, takes, says) [OPTION_##constant] = { spelling, takes, says },
+        OPTION_TABLE(O)
+#undef O
+};
+
+const Command command_table[] = {
+        { "resolve", "LAYER…", OPTIONS_QUERY, 1, SIZE_MAX, false, verb_resolve,
+          "which kernel implements each layer",
+          "Looks the layers up in the host mapping and shows for each the kernel, the build variant and where "
+          "the mapping says so. Nothing is fetched or read." },
+        { "explain", "LAYER", OPTIONS_QUERY, 1, 1, false, verb_explain,
+          "why that kernel, and why not another",
+          "As resolve for one layer, with every candidate of every step, taken or refused, and the reason." },
+        { "acquire", "LAYER [-- COMMAND…]", OPTIONS_QUERY | OPTION_BIT(DEADLINE), 1, 1, true, verb_acquire,
+          "have a kernel checked and print its folder",
+          "Resolves the layer, has the kernel checked and takes a lease on it. Prints the folder of its variant "
+          "and gives the lease back; with a command, runs that with the folder in KERNELSD_KERNEL and the lease "
+          "in its hands until it ends." },
+        { "mapping list", "", OPTIONS_SOCKET, 0, 0, false, verb_mapping_list,
+          "the host mapping",
+          "Shows the host mapping: each layer, device type, range and mode, the kernel, and the file that says so." },
+        { "mapping check", "FILE…", OPTION_BIT(HELP), 1, SIZE_MAX, false, verb_mapping_check,
+          "check mapping files",
+          "Checks mapping files without a daemon, by kernelsd --check-config." },
+        { "clients", "", OPTIONS_SOCKET, 0, 0, false, verb_clients,
+          "who is connected and holds what",
+          "Shows the sessions of the daemon with what they hold: those of the own uid, or all of them where the "
+          "admin socket can be opened." },
+        { "status", "", OPTIONS_SOCKET, 0, 0, false, verb_status,
+          "totals, and what is wrong",
+          "Shows the daemon's totals. The exit status is 1 while the newest mapping files have errors." },
+        { "version", "", OPTIONS_SOCKET, 0, 0, false, verb_version,
+          "versions of program, library and daemon",
+          "Shows the version of the program and the library, and of the daemon if one answers." },
+};
+
+const size_t n_commands = sizeof(command_table) / sizeof(command_table[0]);

@@ -48,7 +48,7 @@ typedef struct kd_error {
         int code;            /* what the function returned */
         bool retry;          /* trying the same again may help */
         char name[32];       /* "no-mapping"; "unreachable": a connection that failed; else "ENOMEM" and such */
-        char message[1024];  /* a sentence that says what to do */
+        char message[1024];  /* what is wrong and what to do; begins in lower case, ends without a full stop */
 } kd_error;
 
 /* "no-mapping"; NULL for a number that is no fault. A literal. */
@@ -96,11 +96,15 @@ typedef struct kd_options {
  * -EACCES: a server of a foreign uid; KD_PROTOCOL: it speaks another one. */
 KD_PUBLIC int kd_connect(const kd_options *options, kd_client **ret_client, kd_error *error);
 
-/* Ends the session: its views are gone; leases that kernels hold stay. NULL is
+/* Ends the session: its views are gone; leases that kernels hold stay. Calls of
+ * kd_start that are not over are dropped, their kd_done is not called. NULL is
  * allowed; returns NULL. Not while another thread is inside a call. */
 KD_PUBLIC kd_client *kd_close(kd_client *client);
 
-/* Replaces the session's environment. */
+/* Replaces the session's environment, also for connections made later.
+ * environment NULL: cpu and os of this process alone. Texts are copied.
+ * KD_INVALID_NAME, KD_BAD_REQUEST: a value that is not as kd_environment says;
+ * then the old one stays. */
 KD_PUBLIC int kd_set_environment(kd_client *client, const kd_environment *environment, kd_error *error);
 
 /* What the daemon said in hello; valid until kd_close. */
@@ -142,6 +146,8 @@ KD_PUBLIC int kd_view_create(kd_client *client, int64_t parent, const kd_entry *
 KD_PUBLIC int kd_view_extend(kd_client *client, uint32_t view, bool inherit, const kd_entry *entries,
                              size_t n_entries, kd_error *error);
 
+/* Drops a view, which kd_view_create made or KD_VIEW_SESSION is; views made from
+ * it stay. KD_BAD_REQUEST: no such view, or KD_VIEW_HOST. */
 KD_PUBLIC int kd_view_drop(kd_client *client, uint32_t view, kd_error *error);
 
 /* --- asking --- */
@@ -179,10 +185,15 @@ typedef struct kd_answer {
 
 typedef struct kd_answers kd_answers;
 
-/* Resolves any number of queries from one generation each 1,024; every query
- * has its own answer or error. Free with kd_answers_free. */
+/* Resolves any number of queries, at most 1,024 at a time, which are answered
+ * from one generation; every query has its own answer or error, in order. What
+ * fails as a whole (no such view, no daemon) is the function's error. */
 KD_PUBLIC int kd_resolve(kd_client *client, uint32_t view, const kd_query *queries, size_t n_queries,
                          kd_answers **ret_answers, kd_error *error);
+
+/* How many answers there are; number 0 to count - 1, else NULL; the generation
+ * of the last of them. Answers are freed all together (NULL is allowed; returns
+ * NULL). */
 KD_PUBLIC size_t kd_answers_count(const kd_answers *answers);
 KD_PUBLIC const kd_answer *kd_answers_get(const kd_answers *answers, size_t number);
 KD_PUBLIC uint64_t kd_answers_generation(const kd_answers *answers);
@@ -206,6 +217,7 @@ KD_PUBLIC int kd_acquire(kd_client *client, uint32_t view, const kd_query *query
  * NULL. Also after kd_close. */
 KD_PUBLIC kd_kernel *kd_kernel_free(kd_kernel *kernel);
 
+/* What was acquired; lives as long as the kernel. */
 KD_PUBLIC const kd_answer *kd_kernel_answer(const kd_kernel *kernel);
 
 /* The variant folder as this process can open it: the path that the daemon
@@ -215,7 +227,8 @@ KD_PUBLIC const char *kd_kernel_path(const kd_kernel *kernel);
 /* The lease: a directory descriptor that the kernel owns. */
 KD_PUBLIC int kd_kernel_fd(const kd_kernel *kernel);
 
-/* Bytes of metadata.json, or NULL. */
+/* Bytes of metadata.json with a NUL behind them, as long as the kernel lives, or
+ * NULL if it has none. ret_size may be NULL. */
 KD_PUBLIC const char *kd_kernel_metadata(const kd_kernel *kernel, size_t *ret_size);
 
 /* --- native kernels: functions of the calling convention of tvm-ffi --- */
@@ -272,7 +285,8 @@ typedef struct kd_value kd_value;
 
 typedef enum kd_kind { KD_NIL, KD_BOOL, KD_INTEGER, KD_STRING, KD_BINARY, KD_LIST, KD_MAP } kd_kind;
 
-/* Makers; NULL without memory. kd_value_free frees a value and all in it. */
+/* Makers; NULL without memory. Texts and bytes are copied; a text of NULL makes
+ * nil. kd_value_free frees a value and all in it; NULL is allowed; returns NULL. */
 KD_PUBLIC kd_value *kd_value_nil(void);
 KD_PUBLIC kd_value *kd_value_bool(bool value);
 KD_PUBLIC kd_value *kd_value_integer(int64_t value);
@@ -287,7 +301,7 @@ KD_PUBLIC int kd_value_set(kd_value *map, const char *key, kd_value *item);
 KD_PUBLIC kd_value *kd_value_free(kd_value *value);
 
 /* Readers; pointers live until the value is changed or freed. A NULL value reads
- * as nil. */
+ * as nil; a value of another kind as false, `otherwise`, 0 or NULL. */
 KD_PUBLIC kd_kind kd_value_kind(const kd_value *value);
 KD_PUBLIC bool kd_value_as_bool(const kd_value *value);
 KD_PUBLIC int64_t kd_value_as_integer(const kd_value *value, int64_t otherwise);
@@ -322,10 +336,14 @@ KD_PUBLIC int kd_call(kd_client *client, const char *method, const kd_value *par
 typedef struct kd_pending kd_pending;
 typedef void (*kd_done)(void *data, int code, const kd_value *result, const kd_error *error);
 
+/* Starts a call; params as for kd_call. ret_pending is the library's; in a child
+ * after fork it is gone. Errors are those of a call that could not be started:
+ * then kd_done is not called. */
 KD_PUBLIC int kd_start(kd_client *client, const char *method, const kd_value *params, kd_done done, void *data,
                        kd_pending **ret_pending, kd_error *error);
 /* Gives a started call up; its kd_done is not called any more. NULL is allowed. */
 KD_PUBLIC void kd_pending_cancel(kd_pending *pending);
+/* The descriptor to poll, which stays the library's, or -1; and for what. */
 KD_PUBLIC int kd_fd(kd_client *client);
 KD_PUBLIC short kd_events(kd_client *client);
 /* Reads and writes what can be without waiting, calls kd_done of what ended. The

@@ -5,6 +5,7 @@
 
 #include "client/failure.h"
 #include "client/kernel.h"
+#include "proto/name.h"
 
 static const MsgNativeLayer *native_find(const MsgNative *native, Text layer)
 {
@@ -57,12 +58,6 @@ static Text native_path(const kd_kernel *kernel, Arena *arena)
         return arena_format(arena, "%s/%.*s", kernel->path, TEXT_PRINT(library));
 }
 
-static bool native_name_is_plain(Text name)
-{
-        return name.size && !memchr(name.data, '/', name.size) && !memchr(name.data, 0, name.size) &&
-               !text_equal(name, TEXT(".")) && !text_equal(name, TEXT(".."));
-}
-
 /* Two threads may load at once; the loader counts, and the second lets go. */
 static int native_load(kd_kernel *kernel, void **ret_library, kd_error *error)
 {
@@ -74,7 +69,7 @@ static int native_load(kd_kernel *kernel, void **ret_library, kd_error *error)
                 *ret_library = library;
                 return 0;
         }
-        if (!native_name_is_plain(kernel->native->library))
+        if (!name_is_file(kernel->native->library))
                 return failure_set(error, -ELIBBAD, "the `native` table of the kernel at %s names no plain file as its "
                                                     "library", kernel->path);
         path = native_path(kernel, &arena);

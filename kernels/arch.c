@@ -10,7 +10,7 @@ static bool cuda_arch_parse(Text arch, Version2 *ret_version, Suffix *ret_suffix
         Suffix suffix = SUFFIX_NONE;
         Text ptx = TEXT("+PTX");
 
-        if (arch.size > ptx.size && memcmp(arch.data + arch.size - ptx.size, ptx.data, ptx.size) == 0) {
+        if (arch.size > ptx.size && text_ends_with(arch, ptx)) {
                 suffix = SUFFIX_PTX;
                 arch.size -= ptx.size;
         } else if (arch.size && (arch.data[arch.size - 1] == 'a' || arch.data[arch.size - 1] == 'f')) {

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernels/bytecode.h"
 #include "kernels/digest.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
@@ -20,32 +21,12 @@ struct DigestWork {
         uint8_t *buffer;
 };
 
-static bool has_pycache(Text path)
-{
-        static const char name[] = "__pycache__";
-        const size_t n = sizeof(name) - 1;
-
-        for (size_t start = 0; start <= path.size; start++) {
-                const char *slash = memchr(path.data + start, '/', path.size - start);
-                size_t end = slash ? (size_t)(slash - path.data) : path.size;
-
-                if (end - start == n && memcmp(path.data + start, name, n) == 0)
-                        return true;
-                start = end;
-        }
-        return false;
-}
-
 static bool is_covered(const TreeFile *file)
 {
-        Text path = file->path, bytecode = TEXT(".pyc");
+        Text path = file->path;
 
-        if (file->linked || text_equal(path, TEXT("metadata.json")) || text_equal(path, TEXT("metadata.json.sigstore")))
-                return false;
-        if (path.size >= bytecode.size &&
-            memcmp(path.data + path.size - bytecode.size, bytecode.data, bytecode.size) == 0)
-                return false;
-        return !has_pycache(path);
+        return !file->linked && !text_equal(path, TEXT("metadata.json")) &&
+               !text_equal(path, TEXT("metadata.json.sigstore")) && !bytecode_is(path);
 }
 
 static void count_totals(DigestWork *work)

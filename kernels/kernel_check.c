@@ -5,10 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernels/repository_private.h"
 #include "kernels/tree.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
+#include "proto/name.h"
 
 typedef enum Phase { PHASE_OPEN, PHASE_LIST, PHASE_METADATA, PHASE_HASH, PHASE_DONE } Phase;
 
@@ -69,7 +69,7 @@ static int open_folder(KernelCheck *check, Fault *fault)
         struct stat stat;
         int r;
 
-        if (!repository_is_folder_name(text_of(check->variant)))
+        if (!name_is_file(text_of(check->variant)))
                 return fault_set(fault, FAULT_INVALID_NAME, "\"%s\" is not the name of a variant folder", check->variant);
         r = ownership_open(&check->ownership, AT_FDCWD, check->path, &repository, &stat, fault);
         if (!r)

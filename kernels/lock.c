@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "kernels/bytecode.h"
 #include "kernels/hash.h"
 #include "kernels/json.h"
 #include "proto/base/error.h"
@@ -117,25 +118,6 @@ typedef struct Part {
         size_t order;
 } Part;
 
-static bool is_bytecode(Text path)
-{
-        Text rest = path, bytecode = TEXT(".pyc");
-
-        if (path.size >= bytecode.size &&
-            memcmp(path.data + path.size - bytecode.size, bytecode.data, bytecode.size) == 0)
-                return true;
-        for (;;) {
-                const char *slash = memchr(rest.data, '/', rest.size);
-                Text component = { rest.data, slash ? (size_t)(slash - rest.data) : rest.size };
-
-                if (text_equal(component, TEXT("__pycache__")))
-                        return true;
-                if (!slash)
-                        return false;
-                rest = (Text){ slash + 1, rest.size - component.size - 1 };
-        }
-}
-
 /* Splits "build/VARIANT/a//./b" into VARIANT and "a/b". */
 static int split(Text path, Arena *arena, Text *ret_variant, Text *ret_rest)
 {
@@ -230,7 +212,7 @@ static int collect(const LockFile *files, size_t n_files, Arena *arena, Part *pa
                         continue;
                 if (!files[i].blob_id.data)
                         return LOCK_E_MISSING_BLOB_ID;
-                if (is_bytecode(files[i].path))
+                if (bytecode_is(files[i].path))
                         continue;
                 parts[n] = (Part){ .hash = files[i].lfs_sha256.data ? files[i].lfs_sha256 : files[i].blob_id, .order = i };
                 r = split(files[i].path, arena, &parts[n].variant, &parts[n].path);

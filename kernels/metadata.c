@@ -5,6 +5,7 @@
 #include "kernels/json.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
+#include "proto/name.h"
 
 /* One object on the way down. */
 typedef struct At {
@@ -154,12 +155,6 @@ static bool is_identifier(Text text)
                         return false;
         }
         return text.size > 0 && text.size <= LIMIT_LAYER;
-}
-
-static bool is_file_name(Text text)
-{
-        return text.size && text.size <= LIMIT_VARIANT && !memchr(text.data, '/', text.size) &&
-               !text_equal(text, TEXT(".")) && !text_equal(text, TEXT(".."));
 }
 
 /* --- the parts --- */
@@ -402,7 +397,7 @@ static int read_native(const At *top)
         if (!native)
                 return error_trace(-ENOMEM);
         r = read_text(&at, "library", &native->library);
-        if (!r && !is_file_name(native->library))
+        if (!r && !name_is_file(native->library))
                 return corrupt(&at, "library", "must be the plain name of a file in the variant folder, without '/'");
         if (!r)
                 r = find_required(&at, "layers", JSON_KIND_OBJECT, &layers);

@@ -7,6 +7,7 @@
 #include "kernels/repository_private.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
+#include "proto/name.h"
 
 /* --- life --- */
 
@@ -56,12 +57,6 @@ Repository *repository_unref(Repository *repository)
 
 /* --- adding a variant --- */
 
-bool repository_is_folder_name(Text name)
-{
-        return name.size && name.size <= LIMIT_VARIANT && !memchr(name.data, '/', name.size) &&
-               !memchr(name.data, 0, name.size) && !text_equal(name, TEXT(".")) && !text_equal(name, TEXT(".."));
-}
-
 int repository_add(RepositoryStore *store, Text folder, Text metadata)
 {
         Repository *repository = &store->repository;
@@ -91,7 +86,7 @@ static int check_message(const MsgLocal *message, Fault *fault)
         for (size_t i = 0; i < message->variants.n; i++) {
                 const MsgLocalVariant *variant = &message->variants.items[i];
 
-                if (!repository_is_folder_name(variant->variant) || !text_is_utf8(variant->variant))
+                if (!name_is_file(variant->variant) || !text_is_utf8(variant->variant))
                         return fault_set(fault, FAULT_INVALID_NAME,
                                          "a variant is the name of a folder: 1 to %d bytes without '/' and NUL",
                                          LIMIT_VARIANT);

@@ -16,5 +16,3 @@ void repository_store_freep(RepositoryStore **store);
 /* Adds one; metadata absent: the folder has none. A faulty one is kept as the
  * variant's fault. 0, -ENOMEM. */
 int repository_add(RepositoryStore *store, Text folder, Text metadata);
-
-bool repository_is_folder_name(Text name);

@@ -1,7 +1,6 @@
 #include "proto/fault.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 
 typedef struct FaultRow {
@@ -18,12 +17,6 @@ static const FaultRow fault_rows[_FAULT_MAX] = {
 #undef F
 };
 
-/* C0, DEL and, as UTF-8, C1: what a terminal may act on. */
-static bool is_control(const uint8_t *p, size_t n)
-{
-        return (n == 1 && (p[0] < 0x20 || p[0] == 0x7f)) || (n == 2 && p[0] == 0xc2 && p[1] < 0xa0);
-}
-
 /* Makes printable UTF-8 of `size` bytes, in place; never longer than before. A
  * sequence that was cut off at the end goes, any other bad byte becomes '?'. */
 static void message_clean(char *message, size_t size, bool cut)
@@ -36,7 +29,7 @@ static void message_clean(char *message, size_t size, bool cut)
 
                 if (!n && cut && size - from < 4 && (*p & 0xc0) == 0xc0)
                         break;
-                if (!n || is_control((const uint8_t *)p, n)) {
+                if (!n || text_begins_with_control((Text){ p, n })) {
                         message[to++] = '?';
                 } else {
                         memmove(message + to, p, n);

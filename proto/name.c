@@ -1,21 +1,10 @@
 #include "proto/name.h"
 
-static bool is_control(unsigned char c)
-{
-        return c < 0x20 || c == 0x7f;
-}
-
-/* Controls of C0 and C1, DEL: they would let a name rewrite a terminal. */
 static bool has_control(Text text)
 {
-        for (size_t i = 0; i < text.size; i++) {
-                unsigned char c = (unsigned char)text.data[i];
-
-                if (is_control(c))
+        for (size_t i = 0; i < text.size; i++)
+                if (text_begins_with_control((Text){ text.data + i, text.size - i }))
                         return true;
-                if (c == 0xc2 && i + 1 < text.size && (unsigned char)text.data[i + 1] < 0xa0)
-                        return true;
-        }
         return false;
 }
 
@@ -43,11 +32,6 @@ static int name_check_text(Text name, const char *what, size_t limit, Fault *fau
 static bool text_contains(Text text, Text part)
 {
         return text.size >= part.size && memmem(text.data, text.size, part.data, part.size);
-}
-
-static bool text_ends_with(Text text, Text end)
-{
-        return text.size >= end.size && memcmp(text.data + text.size - end.size, end.data, end.size) == 0;
 }
 
 int name_check_layer(Text name, Fault *fault)
@@ -190,4 +174,10 @@ bool name_is_commit(Text text)
                 if (!((text.data[i] >= '0' && text.data[i] <= '9') || (text.data[i] >= 'a' && text.data[i] <= 'f')))
                         return false;
         return true;
+}
+
+bool name_is_file(Text text)
+{
+        return text.size && text.size <= LIMIT_VARIANT && !memchr(text.data, '/', text.size) &&
+               !memchr(text.data, 0, text.size) && !text_equal(text, TEXT(".")) && !text_equal(text, TEXT(".."));
 }

@@ -18,3 +18,6 @@ int name_check_word(Text word, const char *what, Fault *fault); /* printable, at
 
 /* 40 lower-case hex digits. */
 bool name_is_commit(Text text);
+
+/* What a file or folder can be called in the folder that it lies in. */
+bool name_is_file(Text text);

@@ -41,6 +41,12 @@ static inline bool text_starts_with(Text text, Text prefix)
         return text.size >= prefix.size && (!prefix.size || memcmp(text.data, prefix.data, prefix.size) == 0);
 }
 
+static inline bool text_ends_with(Text text, Text end)
+{
+        return text.size >= end.size &&
+               (!end.size || memcmp(text.data + text.size - end.size, end.data, end.size) == 0);
+}
+
 /* The text as far as `limit` bytes go, never cut inside a UTF-8 sequence. */
 static inline Text text_cut(Text text, size_t limit)
 {
@@ -53,6 +59,15 @@ static inline Text text_cut(Text text, size_t limit)
 
 /* The length of the well-formed UTF-8 sequence at the front; 0 if there is none. */
 size_t text_utf8_step(Text text);
+
+/* Whether it begins with a control character, which a terminal may act on: of
+ * C0, of C1 as UTF-8, or DEL. */
+static inline bool text_begins_with_control(Text text)
+{
+        const unsigned char *p = (const unsigned char *)text.data;
+
+        return text.size && (p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && text.size > 1 && p[1] < 0xa0));
+}
 
 /* Well-formed UTF-8 by RFC 3629: no surrogates, no overlong forms, at most U+10FFFF. */
 bool text_is_utf8(Text text);

@@ -158,7 +158,7 @@ int command_run(int argc, char **argv)
         return r ? r : command->run(&arguments);
 }
 
-/* In roff a hyphen of an option is written as a minus. */
+/* In roff a hyphen of an option is written as a minus, and all is ASCII. */
 static void print_roff(const char *text)
 {
         for (; *text; text++) {
@@ -166,20 +166,29 @@ static void print_roff(const char *text)
                         fputs("\\-", stdout);
                 else if (*text == '\\')
                         fputs("\\e", stdout);
-                else
+                else if (strncmp(text, "…", strlen("…")) == 0) {
+                        fputs("...", stdout);
+                        text += strlen("…") - 1;
+                } else
                         putchar(*text);
         }
 }
 
 static void print_manual_options(const Command *command)
 {
+        uint32_t options = command->options & ~(uint32_t)OPTION_BIT(HELP);
+
+        if (options)
+                fputs(".br\nOptions:", stdout);
         for (size_t i = 0; i < _OPTION_MAX; i++) {
-                if (!(command->options & ~(uint32_t)OPTION_BIT(HELP) & UINT32_C(1) << i))
+                if (!(options & UINT32_C(1) << i))
                         continue;
-                printf("%s\\-\\-", "\\fB");
+                fputs(" \\fB\\-\\-", stdout);
                 print_roff(option_table[i].name);
-                fputs("\\fR ", stdout);
+                fputs("\\fR", stdout);
         }
+        if (options)
+                putchar('\n');
 }
 
 void command_print_manual(void)
@@ -190,9 +199,8 @@ void command_print_manual(void)
                 print_roff(command_table[i].words);
                 putchar('\n');
                 print_roff(command_table[i].text);
-                fputs("\n.br\nOptions: ", stdout);
-                print_manual_options(&command_table[i]);
                 putchar('\n');
+                print_manual_options(&command_table[i]);
         }
         puts(".SH OPTIONS");
         for (size_t i = 0; i < _OPTION_MAX; i++) {

@@ -1,11 +1,15 @@
 """Whatever one client or the file thread does, lookups of the others go on."""
 
+import ctypes
+import os
+import signal
 import socket
 import struct
 
 import pytest
 
 import harness
+from conftest import needs_root
 from harness import entry, fault_of, query, request_frame, until
 
 
@@ -17,6 +21,29 @@ def slow(make_daemon, repository, tmp_path):
     made.write_mapping({"Slow": [{"device": "cpu", "use": {"path": str(tmp_path / "slow")}}],
                         "Silu": [{"device": "cpu", "use": {"path": str(repository)}}]})
     return made.start()
+
+
+@pytest.fixture
+def hanging(tmp_path):
+    """A folder of a file system that never answers: whoever looks in there hangs."""
+    folder = tmp_path / "hanging"
+    folder.mkdir()
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        pytest.skip(f"/dev/fuse: {error.strerror}")
+    options = f"fd={device},rootmode=40000,user_id=0,group_id=0"
+    if libc.mount(b"hanging", os.fsencode(folder), b"fuse", 0, options.encode()) != 0:
+        os.close(device)
+        pytest.skip(f"mounting a file system of fuse: {os.strerror(ctypes.get_errno())}")
+    yield folder
+    os.close(device)
+    libc.umount2(os.fsencode(folder), 2)
+
+
+def hangs_in_fuse(pid):
+    return any("fuse" in (task / "wchan").read_text() for task in harness.pathlib.Path(f"/proc/{pid}/task").iterdir())
 
 
 def look_up(peer, n=1000):
@@ -96,6 +123,25 @@ def test_a_daemon_stops_while_its_file_thread_is_busy(slow):
     number = peer.request("acquire", view=0, query=query("Slow"))
     wait_for_progress(peer, number)
     assert slow.stop() == 0
+
+
+@needs_root
+def test_a_system_call_that_never_returns(slow, hanging):
+    peer = slow.peer()
+    slow.write_mapping({"Hangs": [{"device": "cpu", "use": {"path": str(hanging / "kernel")}}]}, "60-hangs.json")
+    until(lambda: hangs_in_fuse(slow.process.pid), "the file thread hangs in a system call")
+    look_up(peer)
+    assert fault_of(peer.acquire, "Silu", view=0, deadline_ms=50).name == "timeout"
+    with slow.peer() as dies:
+        dies.request("acquire", view=0, query=query("Silu"))
+        until(lambda: slow.status()["acquires"] == 1, "it waits")
+    until(lambda: not slow.status()["acquires"], "nothing waits for one who is gone")
+    peer.call("view.create", view=2, parent=0, entries=[entry("Own")])
+    assert peer.label("Own", view=2) == "Label"
+    slow.process.send_signal(signal.SIGTERM)
+    assert slow.process.wait(harness.PATIENCE_S) == 1
+    slow.process = None
+    assert "hangs" in slow.log() and not slow.socket.exists()
 
 
 def test_a_client_that_never_reads(slow):

@@ -133,13 +133,17 @@ static int view_register(View *view, bool inherit, const Parts *parts, const Hel
 
         r = holdings_add_locals(request->holdings, account, parts->locals, parts->local_sizes, parts->n_locals,
                                 &request->fault);
-        if (r == 0 && n_bytes > charged->bytes.n)
-                r = request_check_bytes(request, n_bytes - charged->bytes.n);
         if (r != 0)
                 return r;
-        r = view_extend(view, inherit, parts->entries, parts->n_entries, charged->entries.n + room, &request->fault);
+        if (n_bytes > charged->bytes.n)
+                r = request_check_bytes(request, n_bytes - charged->bytes.n);
+        if (r == 0)
+                r = view_extend(view, inherit, parts->entries, parts->n_entries, charged->entries.n + room,
+                                &request->fault);
         if (r == 1 && request->fault.name == FAULT_LIMIT && parts->n_entries > room)
                 account_log_refusal(account, ACCOUNT_ENTRIES);
+        if (r != 0)
+                holdings_drop_last_locals(request->holdings, parts->n_locals);
         return r;
 }
 

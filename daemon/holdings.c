@@ -123,7 +123,7 @@ void holdings_sweep_locals(Holdings *holdings)
         holdings->n_locals = n;
 }
 
-static void holdings_drop_last_locals(Holdings *holdings, size_t n)
+void holdings_drop_last_locals(Holdings *holdings, size_t n)
 {
         while (n--)
                 held_local_deinit(&holdings->locals[--holdings->n_locals]);

@@ -67,6 +67,9 @@ void holdings_drop_view(Holdings *holdings, HeldView *held);
 int holdings_add_locals(Holdings *holdings, Account *account, Repository *const *repositories, const size_t *sizes,
                         size_t n, Fault *fault);
 
+/* Gives the last n up again, as nothing came to refer to them. */
+void holdings_drop_last_locals(Holdings *holdings, size_t n);
+
 /* After entries went: forgets the repositories that only they referred to. */
 void holdings_sweep_locals(Holdings *holdings);
 

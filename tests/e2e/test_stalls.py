@@ -222,6 +222,17 @@ def test_an_entry_quota_that_is_filled(make_daemon):
     other.call("view.create", view=2, parent=0, entries=[entry("More")])
 
 
+def test_what_is_refused_takes_nothing_of_the_quota(make_daemon):
+    daemon = make_daemon().start("--quota-entries", 1, "--quota-bytes", 8 << 20)
+    content = harness.metadata({}) + b" " * (60 << 10)
+    local = {"variants": [{"variant": f"torch-cpu{n}", "metadata": content} for n in range(32)]}
+    one = entry("One", modes={"fallback": {"local": 0}})
+    greedy, other = daemon.peer(), daemon.peer()
+    assert fault_of(greedy.call, "view.create", view=2, parent=0, entries=[one, entry("More")],
+                    locals=[local]).name == "limit"
+    other.call("view.create", view=2, parent=0, entries=[one], locals=[local])
+
+
 def test_a_lease_quota_that_is_filled(make_daemon, repository):
     daemon = make_daemon()
     daemon.write_mapping({"Silu": [{"device": "cpu", "use": {"path": str(repository)}}]})

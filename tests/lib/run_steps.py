@@ -166,6 +166,8 @@ def step_fuzz():
     for name, verdict, rest in verdicts:
         say(f"fuzz: {name}: {verdict}{rest}")
         tally.ok(verdict == "ok", f"fuzz: {name}{rest}")
+        if verdict != "ok":
+            show_end(ROOT / "build-fuzz" / "fuzz" / name / "log", 30)
     if not verdicts or (not good and all(verdict == "ok" for _, verdict, _ in verdicts)):
         show_end(log)
         tally.ok(False, f"fuzz: tests/fuzz/run, see {log}")

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "kernels/choice_memo.h"
+#include "proto/name.h"
 
 int query_parse(const MsgQuery *query, IndexQuery *ret_query, Fault *fault)
 {
@@ -83,8 +84,14 @@ int found_choose(Found *found, const Asker *asker, const MsgQuery *query, Device
 
 Miss miss_of_hit(IndexAnswer answer, const IndexQuery *query, OptionalInteger capability)
 {
+        Fault fault;
+
         switch (answer) {
         case INDEX_NO_MAPPING:
+                /* Only here, since a name that breaks the rules is never found. */
+                if (name_check_layer(query->layer, &fault))
+                        return (Miss){ FAULT_INVALID_NAME, TEXT("no layer has such a name: names take at most 256 "
+                                                                "bytes and no control characters") };
                 return (Miss){ FAULT_NO_MAPPING, TEXT("the view does not know the layer: register it, or name it in a "
                                                       "mapping file") };
         case INDEX_NO_DEVICE:

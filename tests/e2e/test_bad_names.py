@@ -124,6 +124,9 @@ def test_queries(daemon):
         (query("X", device="CUDA"), "invalid-device"),
         (query("X", device="cuda:0", mode="nonsense"), "invalid-mode"),
         (query("Y"), "no-mapping"),
+        (query("Y" * 256), "no-mapping"),
+        (query("Y" * 257), "invalid-name"),
+        (query("Y\0"), "invalid-name"),
         (query("X"), "no-device"),
         (query("X", device="cuda", capability=-5), "no-capability"),
     ]

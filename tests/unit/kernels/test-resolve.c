@@ -197,6 +197,8 @@ START_TEST(test_faults)
                 { QUERY("Ranges", "nosuch", AT(1), "nosuch"), FAULT_INVALID_MODE },
                 { QUERY("nowhere", "nosuch", AT(1), "training"), FAULT_INVALID_DEVICE },
                 { QUERY("nowhere", "cuda", AT(1), "training"), FAULT_NO_MAPPING },
+                { QUERY("no\nwhere", "cuda", AT(1), "training"), FAULT_INVALID_NAME },
+                { QUERY("no\nwhere", "nosuch", AT(1), "training"), FAULT_INVALID_DEVICE },
                 { QUERY("Ranges", "rocm", AT(1), "training"), FAULT_NO_DEVICE },
                 { QUERY("Ranges", "cuda", AT(1), "training"), FAULT_NO_CAPABILITY },
                 { QUERY("Ranges", "cuda", AT(-1), "training"), FAULT_NO_CAPABILITY },

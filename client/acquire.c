@@ -151,11 +151,20 @@ static int kernel_set_metadata(kd_kernel *kernel, Text metadata, kd_error *error
         return 0;
 }
 
-/* A local repository of the caller's: opened here. */
-static int kernel_open_local(kd_kernel *kernel, const LocalRepository *local, const MsgAcquireResult *result,
+static const MsgLocalVariant *local_variant(const LocalRepository *local, Text name)
+{
+        for (size_t i = 0; i < local->n_variants; ++i)
+                if (text_equal(local->variants[i].variant, name))
+                        return &local->variants[i];
+        return NULL;
+}
+
+/* A local repository of the caller's: opened here. `variant` is one that was
+ * found there: a name from the daemon alone could lead anywhere. */
+static int kernel_open_local(kd_kernel *kernel, const LocalRepository *local, const MsgLocalVariant *variant,
                              kd_error *error)
 {
-        Text path = arena_format(&kernel->arena, "%s/%.*s", local->base, TEXT_PRINT(result->variant));
+        Text path = arena_format(&kernel->arena, "%s/%.*s", local->base, TEXT_PRINT(variant->variant));
         Fault fault = FAULT_NULL;
         int r;
 
@@ -168,15 +177,12 @@ static int kernel_open_local(kd_kernel *kernel, const LocalRepository *local, co
                 return failure_fault(error, &fault);
         }
         r = kernel_set_path(kernel, path, error);
-        for (size_t i = 0; !r && !kernel->metadata && i < local->n_variants; ++i)
-                if (text_equal(local->variants[i].variant, result->variant))
-                        r = kernel_set_metadata(kernel, local->variants[i].metadata, error);
-        return r;
+        return !r && !kernel->metadata ? kernel_set_metadata(kernel, variant->metadata, error) : r;
 }
 
 static int kernel_refuse(kd_error *error)
 {
-        return failure_unreachable(error, -EBADMSG, "kernelsd answered an acquire without a folder: install the same "
+        return failure_unreachable(error, -EBADMSG, "kernelsd answered an acquire without a usable folder: install the same "
                                                     "version of library and daemon");
 }
 
@@ -197,6 +203,7 @@ static int kernel_fill(kd_kernel *kernel, const MsgAcquireResult *result, kd_err
 {
         MsgAnswer facts = acquire_facts(result);
         CLEANUP(local_unrefp) LocalRepository *local = answer_local(kernel->client, kernel->epoch, &facts);
+        const MsgLocalVariant *variant = local ? local_variant(local, result->variant) : NULL;
         int r;
 
         kernel->lease = result->lease;
@@ -208,7 +215,7 @@ static int kernel_fill(kd_kernel *kernel, const MsgAcquireResult *result, kd_err
                 return r;
         if (kernel->fd >= 0)
                 return kernel_set_path(kernel, result->path, error);
-        return local && result->variant.data ? kernel_open_local(kernel, local, result, error) : kernel_refuse(error);
+        return variant ? kernel_open_local(kernel, local, variant, error) : kernel_refuse(error);
 }
 
 static int kernel_new(kd_client *client, Call *call, kd_kernel **ret_kernel, kd_error *error)

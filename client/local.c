@@ -251,7 +251,7 @@ void local_set_deinit(LocalSet *set)
         *set = LOCAL_SET_NULL;
 }
 
-int local_numbers_reserve(LocalNumbers *numbers, size_t n)
+static int local_numbers_reserve(LocalNumbers *numbers, size_t n)
 {
         struct LocalNumber *items;
 
@@ -265,10 +265,15 @@ int local_numbers_reserve(LocalNumbers *numbers, size_t n)
         return 0;
 }
 
-void local_numbers_add(LocalNumbers *numbers, int64_t first, const LocalSet *set)
+int local_numbers_add(LocalNumbers *numbers, int64_t first, const LocalSet *set)
 {
+        if (first < 0 || (uint64_t)(INT64_MAX - first) < set->n)
+                return -EBADMSG;
+        if (local_numbers_reserve(numbers, set->n) < 0)
+                return -ENOMEM;
         for (size_t i = 0; i < set->n; ++i)
                 numbers->items[numbers->n++] = (struct LocalNumber){ first + (int64_t)i, local_ref(set->items[i]) };
+        return 0;
 }
 
 LocalRepository *local_numbers_find(const LocalNumbers *numbers, int64_t number)

@@ -48,9 +48,9 @@ typedef struct LocalNumbers {
 
 #define LOCAL_NUMBERS_NULL ((LocalNumbers){ 0 })
 
-/* Makes room for n more: 0 or -ENOMEM; then numbers are added without fail. */
-int local_numbers_reserve(LocalNumbers *numbers, size_t n);
-void local_numbers_add(LocalNumbers *numbers, int64_t first, const LocalSet *set);
+/* The daemon has numbered those of the set from `first` on. 0; -EBADMSG: no
+ * numbers that a daemon gives; -ENOMEM. */
+int local_numbers_add(LocalNumbers *numbers, int64_t first, const LocalSet *set);
 
 /* Counted, or NULL. */
 LocalRepository *local_numbers_find(const LocalNumbers *numbers, int64_t number);

@@ -84,10 +84,7 @@ static int replay_read(kd_client *client, const Call *call, const Replay *replay
         r = codec_decode(&schema_ViewResult, call->body, call->body_size, &arena, &result, &fault);
         if (r || !replay->locals.n || !result.first_local.present)
                 return r;
-        r = local_numbers_reserve(&client->locals, replay->locals.n);
-        if (!r)
-                local_numbers_add(&client->locals, result.first_local.value, &replay->locals);
-        return r;
+        return local_numbers_add(&client->locals, result.first_local.value, &replay->locals);
 }
 
 static void replay_end(kd_client *client, Call *call)

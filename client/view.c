@@ -155,12 +155,11 @@ static int change_read(Change *change, const Call *call, const LocalSet *locals,
         if (r > 0)
                 return failure_fault(error, &fault);
         if (!r && result.first_local.present)
-                r = local_numbers_reserve(&change->client->locals, locals->n);
-        if (r < 0)
-                return failure_memory(error);
-        if (result.first_local.present)
-                local_numbers_add(&change->client->locals, result.first_local.value, locals);
-        return 0;
+                r = local_numbers_add(&change->client->locals, result.first_local.value, locals);
+        if (r == -EBADMSG)
+                return failure_unreachable(error, r, "kernelsd numbered local repositories beyond what numbers can hold: "
+                                                     "install the same version of library and daemon");
+        return r < 0 ? failure_memory(error) : 0;
 }
 
 /* Sends one part; `create` NULL: as view.extend. */

@@ -269,18 +269,22 @@ END_TEST
 
 /* --- a local repository of the caller's --- */
 
+static void answer_variant(Peer *peer, const char *variant)
+{
+        kd_value *result = peer_map("layer", "SiluAndMul", "mode", "fallback", "source", "view", "variant", variant,
+                                    "state", "local", "#generation", 3, NULL);
+
+        ck_assert_int_eq(kd_value_set(result, "reference", peer_map("#local", 4, "layer", "SiluAndMul", NULL)), 0);
+        peer_answer(peer, peer->id, result, -1, 0);
+}
+
 static void script_local(Peer *peer, unsigned n)
 {
-        kd_value *result;
-
         peer_greet(peer);
         peer_expect(peer, "view.extend");
         peer_answer(peer, peer->id, peer_map("#entries", 1, "#first_local", 4, NULL), -1, 0);
         peer_expect(peer, "acquire");
-        result = peer_map("layer", "SiluAndMul", "mode", "fallback", "source", "view", "variant", "torch-cpu", "state",
-                          "local", "#generation", 3, NULL);
-        ck_assert_int_eq(kd_value_set(result, "reference", peer_map("#local", 4, "layer", "SiluAndMul", NULL)), 0);
-        peer_answer(peer, peer->id, result, -1, 0);
+        answer_variant(peer, "torch-cpu");
         ck_assert(!peer_read(peer));
 }
 
@@ -303,6 +307,45 @@ START_TEST(test_local)
         ck_assert_int_ge(kd_kernel_fd(kernel), 0);
         ck_assert_ptr_null(kd_kernel_metadata(kernel, NULL));
         (void)kd_kernel_free(kernel);
+        end(&peer, client);
+}
+END_TEST
+
+/* Names that are no folder of the repository that was read. */
+static const char *const no_variants[] = { "..", ".", "", "torch-cpu/", "../other", "/", "torch-cpu/../../other", "late", NULL };
+
+static void script_local_elsewhere(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        peer_expect(peer, "view.extend");
+        peer_answer(peer, peer->id, peer_map("#entries", 1, "#first_local", 4, NULL), -1, 0);
+        for (size_t i = 0; i < ARRAY_SIZE(no_variants); ++i) {
+                peer_expect(peer, "acquire");
+                answer_variant(peer, no_variants[i]);
+        }
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_local_elsewhere)
+{
+        char path[256], folder[300];
+        kd_reference local = { "fallback", NULL, -1, NULL, path, NULL };
+        kd_entry entry = { "SiluAndMul", "cpu", -1, -1, &local, 1 };
+        kd_kernel *kernel;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_local_elsewhere);
+
+        (void)snprintf(path, sizeof(path), "%s/mine", fixture_folder());
+        (void)snprintf(folder, sizeof(folder), "%s/torch-cpu", path);
+        ck_assert(mkdir(path, 0755) == 0 && mkdir(folder, 0755) == 0);
+        ck_assert_int_eq(kd_view_extend(client, KD_VIEW_SESSION, true, &entry, 1, NULL), 0);
+        (void)snprintf(folder, sizeof(folder), "%s/other", fixture_folder());
+        ck_assert_int_eq(mkdir(folder, 0755), 0);
+        (void)snprintf(folder, sizeof(folder), "%s/late", path);
+        ck_assert_int_eq(mkdir(folder, 0755), 0); /* the daemon was never told of it */
+        for (size_t i = 0; i < ARRAY_SIZE(no_variants); ++i)
+                ck_assert_msg(kd_acquire(client, KD_VIEW_SESSION, &query, 0, NULL, NULL, &kernel, NULL) == -EBADMSG,
+                              "\"%s\"", no_variants[i] ? no_variants[i] : "nil");
         end(&peer, client);
 }
 END_TEST
@@ -479,5 +522,5 @@ START_TEST(test_child)
 }
 END_TEST
 
-FIXTURE_MAIN("client/acquire", test_kernel, test_given_up, test_given_up_with_answer, test_timeout, test_refused, test_local, test_native,
-             test_same_name, test_child)
+FIXTURE_MAIN("client/acquire", test_kernel, test_given_up, test_given_up_with_answer, test_timeout, test_refused, test_local,
+             test_local_elsewhere, test_native, test_same_name, test_child)

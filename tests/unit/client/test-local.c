@@ -1,5 +1,6 @@
 #include "client/local.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -151,8 +152,10 @@ START_TEST(test_numbers)
 
         begin();
         ck_assert_int_eq(local_set_read(&set, path, &local, NULL), 0);
-        ck_assert_int_eq(local_numbers_reserve(&numbers, 1), 0);
-        local_numbers_add(&numbers, 41, &set);
+        ck_assert_int_eq(local_numbers_add(&numbers, 41, &set), 0);
+        ck_assert_int_eq(local_numbers_add(&numbers, -1, &set), -EBADMSG);
+        ck_assert_int_eq(local_numbers_add(&numbers, INT64_MAX, &set), -EBADMSG);
+        ck_assert_uint_eq(numbers.n, 1);
         found = local_numbers_find(&numbers, 41);
         ck_assert_ptr_eq(found, local);
         ck_assert_ptr_null(local_numbers_find(&numbers, 42));

@@ -294,6 +294,32 @@ START_TEST(test_replay)
 }
 END_TEST
 
+static void script_numbers(Peer *peer, unsigned n)
+{
+        kd_value *result = peer_map("#entries", 1, NULL);
+
+        peer_greet(peer);
+        expect_view(peer, "view.extend", 1, 1);
+        ck_assert_int_eq(kd_value_set(result, "first_local", kd_value_integer(INT64_MAX)), 0);
+        peer_answer(peer, peer->id, result, -1, 0);
+        (void)peer_read(peer);
+}
+
+/* Numbers that no daemon gives are its fault, not our overflow. */
+START_TEST(test_numbers_beyond)
+{
+        const char *path = make_local();
+        kd_reference local = { "inference", NULL, -1, NULL, path, NULL };
+        kd_entry entry = { "L", "cuda", -1, -1, &local, 1 };
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_numbers);
+
+        ck_assert_int_eq(kd_view_extend(client, KD_VIEW_SESSION, true, &entry, 1, NULL), -EBADMSG);
+        ck_assert_uint_eq(client->locals.n, 0);
+        end(&peer, client);
+}
+END_TEST
+
 /* Cut off in the midst of a large change: made again whole on the next
  * connection; and that view 1 was replaced is known on the one after. */
 static void script_cut(Peer *peer, unsigned n)
@@ -470,5 +496,5 @@ START_TEST(test_bad_entries)
 }
 END_TEST
 
-FIXTURE_MAIN("client/view", test_small, test_parts, test_replay, test_cut, test_between, test_off_host, test_lost,
-             test_bad_entries)
+FIXTURE_MAIN("client/view", test_small, test_parts, test_replay, test_numbers_beyond, test_cut, test_between,
+             test_off_host, test_lost, test_bad_entries)

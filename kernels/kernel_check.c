@@ -73,9 +73,9 @@ static int open_folder(KernelCheck *check, Fault *fault)
                 return fault_set(fault, FAULT_INVALID_NAME, "\"%s\" is not the name of a variant folder", check->variant);
         r = ownership_open(&check->ownership, AT_FDCWD, check->path, &repository, &stat, fault);
         if (!r)
-                r = ownership_open(&check->ownership, repository, "build", &build, &stat, fault);
+                r = ownership_open_whole(&check->ownership, repository, "build", &build, &stat, fault);
         if (!r)
-                r = ownership_open(&check->ownership, build, check->variant, &folder, &stat, fault);
+                r = ownership_open_whole(&check->ownership, build, check->variant, &folder, &stat, fault);
         if (r)
                 return error_trace(r);
         /* A description of its own: the flock on it must be no other lease's. */

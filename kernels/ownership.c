@@ -76,8 +76,6 @@ int ownership_check(Ownership *ownership, const struct stat *stat, int fd, const
                 return 0;
         if (!is_trusted_uid(ownership, stat->st_uid))
                 return refuse_owner(ownership, stat->st_uid, what, fault);
-        if (S_ISDIR(stat->st_mode) && (stat->st_mode & S_ISVTX))
-                return 0; /* others can add to it, but not replace what is there */
         if (stat->st_mode & S_IWOTH)
                 return fault_set(fault, FAULT_UNTRUSTED, "%s is writable for everybody; run chmod o-w on it", what);
         return stat->st_mode & S_IWGRP ? check_group(ownership, stat, fd, name, what, fault) : 0;
@@ -128,7 +126,7 @@ static int refuse_path(const Walk *walk, const char *component, int error, Fault
         }
 }
 
-static int walk_judge(Walk *walk, Fault *fault)
+static int walk_judge_whole(const Walk *walk, Fault *fault)
 {
         char path[PATH_MAX];
 
@@ -136,6 +134,15 @@ static int walk_judge(Walk *walk, Fault *fault)
                 return 0;
         describe(walk->fd, path, sizeof(path));
         return ownership_check(walk->ownership, &walk->stat, walk->fd, NULL, path, fault);
+}
+
+/* In a sticky folder others cannot replace what is there. */
+static int walk_judge(const Walk *walk, Fault *fault)
+{
+        if (S_ISDIR(walk->stat.st_mode) && (walk->stat.st_mode & S_ISVTX) &&
+            is_trusted_uid(walk->ownership, walk->stat.st_uid))
+                return 0;
+        return walk_judge_whole(walk, fault);
 }
 
 /* Replaces what was reached. */
@@ -261,7 +268,8 @@ static int walk_begin(Walk *walk, int from, const char *path, Fault *fault)
         return fd < 0 ? error_trace(-errno) : walk_move(walk, fd);
 }
 
-int ownership_open(Ownership *ownership, int from, const char *path, int *ret_fd, struct stat *ret_stat, Fault *fault)
+static int open_judged(Ownership *ownership, int from, const char *path, bool whole, int *ret_fd, struct stat *ret_stat,
+                       Fault *fault)
 {
         CLEANUP_ALLOC Walk *walk = alloc_zeroed(1, sizeof(*walk)); /* too large for a thread's stack, twice over */
         int r;
@@ -274,6 +282,8 @@ int ownership_open(Ownership *ownership, int from, const char *path, int *ret_fd
         r = walk_begin(walk, from, path, fault);
         if (!r)
                 r = walk_all(walk, fault);
+        if (!r && whole)
+                r = walk_judge_whole(walk, fault);
         if (r) {
                 fd_closep(&walk->fd);
                 return error_trace(r);
@@ -282,6 +292,17 @@ int ownership_open(Ownership *ownership, int from, const char *path, int *ret_fd
         if (ret_stat)
                 *ret_stat = walk->stat;
         return 0;
+}
+
+int ownership_open(Ownership *ownership, int from, const char *path, int *ret_fd, struct stat *ret_stat, Fault *fault)
+{
+        return open_judged(ownership, from, path, false, ret_fd, ret_stat, fault);
+}
+
+int ownership_open_whole(Ownership *ownership, int from, const char *path, int *ret_fd, struct stat *ret_stat,
+                         Fault *fault)
+{
+        return open_judged(ownership, from, path, true, ret_fd, ret_stat, fault);
 }
 
 int ownership_reopen(int path_fd, int flags, int *ret_fd)

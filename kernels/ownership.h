@@ -1,7 +1,13 @@
 /* Who may have written what we are about to trust (design, section 4, "Local
  * repositories"): everything on the way must belong to root or to the daemon's
  * uid and not be writable for others, nor for a group other than its owner's
- * primary one; a sticky folder counts as not writable.
+ * primary one.
+ *
+ * A sticky folder counts as not writable where it is only gone through: others
+ * can add to it, but not replace the name that is asked for. Where whatever lies
+ * in a folder counts (a repository's `build`, a variant's folder and all below
+ * it, whose files a process imports by names that it chooses later), sticky is
+ * no excuse.
  *
  * Paths are gone through component by component, links read by us, because the
  * folder that a link lies in and the folders that it leads through all decide
@@ -25,8 +31,8 @@ typedef struct Ownership {
 #define OWNERSHIP_ANY ((Ownership){ .any = true })
 
 /* Judges one file or folder, named `what` in the message; name NULL: `fd` is it
- * (O_PATH will do), else it is no link and lies in the folder `fd`. 0, or 1 with
- * FAULT_UNTRUSTED. */
+ * (O_PATH will do), else it is no link and lies in the folder `fd`. Sticky is no
+ * excuse. 0, or 1 with FAULT_UNTRUSTED. */
 int ownership_check(Ownership *ownership, const struct stat *stat, int fd, const char *name, const char *what,
                     Fault *fault);
 
@@ -36,6 +42,11 @@ int ownership_check(Ownership *ownership, const struct stat *stat, int fd, const
  * descriptor and its stat; 1 with FAULT_UNTRUSTED or FAULT_NO_REPOSITORY;
  * negative. */
 int ownership_open(Ownership *ownership, int from, const char *path, int *ret_fd, struct stat *ret_stat, Fault *fault);
+
+/* As ownership_open, and what is found in the end is judged like one in which
+ * whatever lies counts. */
+int ownership_open_whole(Ownership *ownership, int from, const char *path, int *ret_fd, struct stat *ret_stat,
+                         Fault *fault);
 
 /* Opens again for reading what ownership_open found. */
 int ownership_reopen(int path_fd, int flags, int *ret_fd);

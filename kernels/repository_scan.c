@@ -38,7 +38,7 @@ static int open_build(Scan *scan, const char *path, Fault *fault)
         if (!r && !S_ISDIR(stat.st_mode))
                 r = fault_set(fault, FAULT_NO_REPOSITORY, "%s is no folder", path);
         if (!r)
-                r = ownership_open(&scan->ownership, fd, "build", &scan->build, &stat, fault);
+                r = ownership_open_whole(&scan->ownership, fd, "build", &scan->build, &stat, fault);
         if (r > 0 && fault->name == FAULT_NO_REPOSITORY)
                 return fault_set(fault, FAULT_NO_REPOSITORY,
                                  "%s is no kernel repository: there is no folder `build` in it, or the daemon may not "
@@ -145,7 +145,7 @@ static int take_variant(Scan *scan, Text name)
 
         if (!text_is_utf8(name))
                 return 0; /* no variant's name, and nothing to show to anybody */
-        r = ownership_open(&scan->ownership, scan->build, name.data, &folder, &stat, &why);
+        r = ownership_open_whole(&scan->ownership, scan->build, name.data, &folder, &stat, &why);
         if (!r && !S_ISDIR(stat.st_mode))
                 return 0;
         if (!r)

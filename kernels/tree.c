@@ -118,7 +118,7 @@ static int look_at(Tree *tree, const char *name, Text path, bool *ret_link, stru
         *ret_link = S_ISLNK(ret_stat->st_mode);
         if (!*ret_link)
                 return ownership_check(tree->ownership, ret_stat, dirfd(tree->stream), name, path.data, fault);
-        r = ownership_open(tree->ownership, dirfd(tree->stream), name, &fd, ret_stat, &why);
+        r = ownership_open_whole(tree->ownership, dirfd(tree->stream), name, &fd, ret_stat, &why);
         if (r <= 0)
                 return error_trace(r);
         if (why.name == FAULT_UNTRUSTED)
@@ -161,7 +161,7 @@ static int open_next(Tree *tree, Fault *fault)
 
         tree->folder = tree->pending;
         tree->pending = tree->pending->next;
-        r = ownership_open(tree->ownership, tree->fd, tree->folder->path.data, &fd, &stat, fault);
+        r = ownership_open_whole(tree->ownership, tree->fd, tree->folder->path.data, &fd, &stat, fault);
         if (r)
                 return error_trace(r);
         if (stat.st_ino != tree->folder->inode || stat.st_dev != tree->folder->device)

@@ -110,6 +110,19 @@ def test_what_others_can_write_is_not_trusted(make_daemon, repository, what):
     assert "writ" in fault.message
 
 
+@pytest.mark.parametrize("what, trusted", [("variant", False), ("build", False), ("repository", True)])
+def test_sticky_is_no_excuse_from_build_on(make_daemon, repository, what, trusted):
+    {"variant": repository / "build" / "torch-cpu", "build": repository / "build",
+     "repository": repository}[what].chmod(0o1777)
+    daemon = make_daemon()
+    daemon.write_mapping({"Silu": [{"device": "cpu", "use": {"path": str(repository)}}]})
+    peer = daemon.start().peer()
+    if trusted:
+        assert peer.acquire("Silu")["variant"] == "torch-cpu"
+    else:
+        assert fault_of(peer.acquire, "Silu").name == "untrusted"
+
+
 def test_a_link_that_leads_to_what_others_can_write(make_daemon, repository, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -124,7 +137,7 @@ def test_a_link_that_leads_to_what_others_can_write(make_daemon, repository, tmp
     outside.chmod(0o777)
     assert fault_of(peer.acquire, "Silu").name == "untrusted"
     outside.chmod(0o1777)
-    assert peer.acquire("Silu")["variant"] == "torch-cpu", "a sticky folder counts as not writable"
+    assert peer.acquire("Silu")["variant"] == "torch-cpu", "a sticky folder on the way counts as not writable"
 
 
 def test_a_repository_reached_through_a_writable_folder(make_daemon, repository, tmp_path):

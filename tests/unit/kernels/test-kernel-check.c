@@ -219,6 +219,49 @@ START_TEST(test_file_of_another_user)
 }
 END_TEST
 
+static int add_file(const char *path)
+{
+        char name[600];
+        int fd;
+
+        (void)snprintf(name, sizeof(name), "%s/added.py", path);
+        fd = open(name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+        return fd < 0 || close(fd) < 0;
+}
+
+/* By hand first: to a sticky folder others can add what a process imports after
+ * the check. Only above `build` nothing that is added counts. */
+START_TEST(test_sticky_folders)
+{
+        static const char *const folders[] = { "repo/build", "repo/build/" VARIANT, "repo/build/" VARIANT "/below" };
+        char added[600];
+
+        USERS_OR_SKIP;
+        make_kernel(META(""));
+        ck_assert_int_eq(mkdir(at("repo/build/" VARIANT "/below"), 0755), 0);
+        ck_assert_int_eq(chmod(at("repo"), 01777), 0);
+        ck_assert_int_eq(users_run(USER_OTHER, add_file, at("repo")), 0);
+        ck_assert_int_eq(refusal(), FAULT_NONE);
+        for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+                ck_assert_int_eq(users_run(USER_OTHER, add_file, at(folders[i])), 1);
+                ck_assert_int_eq(chmod(at(folders[i]), 01777), 0);
+                ck_assert_int_eq(refusal(), FAULT_UNTRUSTED);
+                ck_assert_int_eq(users_run(USER_OTHER, add_file, at(folders[i])), 0);
+                (void)snprintf(added, sizeof(added), "%s/added.py", at(folders[i]));
+                ck_assert_int_eq(unlink(added), 0);
+                ck_assert_int_eq(chown(at(folders[i]), 0, 61003), 0);
+                ck_assert_int_eq(chmod(at(folders[i]), 01775), 0); /* a group that is nobody's own */
+                ck_assert_int_eq(refusal(), FAULT_UNTRUSTED);
+                ck_assert_int_eq(chmod(at(folders[i]), 01755), 0);
+                ck_assert_int_eq(refusal(), FAULT_NONE);
+        }
+        ck_assert_int_eq(mkdir(at("outside"), 01777), 0);
+        ck_assert_int_eq(chmod(at("outside"), 01777), 0);
+        ck_assert_int_eq(symlink("../../../outside", at("repo/build/" VARIANT "/linked")), 0);
+        ck_assert_int_eq(refusal(), FAULT_UNTRUSTED);
+}
+END_TEST
+
 START_TEST(test_change_during_the_check)
 {
         CLEANUP(kernel_check_freep) KernelCheck *check = NULL;
@@ -274,5 +317,5 @@ START_TEST(test_torture)
 END_TEST
 
 FIXTURE_MAIN("kernels/kernel_check", test_good, test_receipt, test_without_metadata_or_digest, test_refusals,
-             test_links_out, test_file_of_another_user, test_change_during_the_check, test_variant_is_a_folder_name,
-             test_torture)
+             test_links_out, test_file_of_another_user, test_sticky_folders, test_change_during_the_check,
+             test_variant_is_a_folder_name, test_torture)

@@ -92,6 +92,26 @@ START_TEST(test_modes)
 }
 END_TEST
 
+/* What is gone through may be sticky, what is opened whole may not. */
+START_TEST(test_sticky)
+{
+        CLEANUP_FD int fd = -1;
+        Ownership ownership = OWNERSHIP_OF(geteuid());
+        Fault fault = FAULT_NULL;
+
+        make_base();
+        ck_assert_int_eq(mkdir(at("real/inner"), 0755), 0);
+        ck_assert_int_eq(chmod(at("real"), 01777), 0);
+        ck_assert_int_eq(try_open(at("real"), geteuid(), &fault), 0);
+        ck_assert_int_eq(ownership_open_whole(&ownership, AT_FDCWD, at("real/inner"), &fd, NULL, &fault), 0);
+        fd_closep(&fd);
+        fd = -1;
+        ck_assert_int_eq(ownership_open_whole(&ownership, AT_FDCWD, at("real"), &fd, NULL, &fault), 1);
+        ck_assert_int_eq(fault.name, FAULT_UNTRUSTED);
+        ck_assert_ptr_nonnull(strstr(fault.message, "/real is writable for everybody"));
+}
+END_TEST
+
 static int replace_file(const char *path)
 {
         char name[600];
@@ -221,5 +241,5 @@ START_TEST(test_torture)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/ownership", test_walks_as_the_kernel_does, test_modes, test_folder_that_others_write, test_owners,
+FIXTURE_MAIN("kernels/ownership", test_walks_as_the_kernel_does, test_modes, test_sticky, test_folder_that_others_write, test_owners,
              test_groups, test_access_list, test_planted_link, test_torture)

@@ -2,18 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
 
-/* The lock on the folder is held for a few system calls; two seconds without
+/* The lock is held for a few system calls; two seconds without
  * getting it mean that somebody keeps it. */
 #define LOCK_TRIES 200
 #define LOCK_WAIT_MS 10
@@ -31,30 +31,56 @@ static int address_of(const char *path, struct sockaddr_un *ret_address, Fault *
         return 0;
 }
 
-/* Opens and locks the folder, so that looking, removing and binding are one act. */
-static int folder_lock(const char *path, int *ret_fd, Fault *fault)
+/* Nobody else may open it, so nobody else can keep it locked: the folder itself
+ * can be locked by whoever can read it. */
+static int lock_check(int fd, const char *path, Fault *fault)
 {
-        CLEANUP_ALLOC char *copy = alloc_text(path, strlen(path));
-        CLEANUP_FD int fd = -1;
-        const char *folder;
+        struct stat stat;
 
-        if (!copy)
-                return error_trace(-ENOMEM);
-        folder = dirname(copy);
-        fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fstat(fd, &stat) < 0)
+                return error_trace(-errno);
+        if (S_ISREG(stat.st_mode) && stat.st_uid == geteuid() && !(stat.st_mode & 077))
+                return 0;
+        return fault_set(fault, FAULT_BAD_REQUEST, "%s is no file that is uid %u's alone (mode 0600): remove it", path,
+                         (unsigned)geteuid());
+}
+
+static int lock_open(const char *path, int *ret_fd, Fault *fault)
+{
+        CLEANUP_FD int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+        int r;
+
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
+                return error_trace(-errno);
         if (fd < 0)
-                return fault_set(fault, FAULT_BAD_REQUEST, "the folder %s cannot be opened: %s; make it, or name another",
-                                 folder, strerror(errno));
+                return fault_set(fault, FAULT_BAD_REQUEST,
+                                 "%s cannot be opened: %s; see that its folder is there and writable, and that the file "
+                                 "is the daemon's own", path, strerror(errno));
+        r = lock_check(fd, path, fault);
+        if (r == 0)
+                *ret_fd = STEAL_FD(fd);
+        return r;
+}
+
+/* Takes the lock of a socket's path, so that looking, removing and binding are
+ * one act. Its file stays: removing it would let two hold a lock each. */
+static int path_lock(const char *socket_path, int *ret_fd, Fault *fault)
+{
+        char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + sizeof(".lock")];
+        CLEANUP_FD int fd = -1;
+        int r;
+
+        (void)snprintf(path, sizeof(path), "%s.lock", socket_path);
+        r = lock_open(path, &fd, fault);
+        if (r != 0)
+                return r;
         for (size_t i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
                 struct timespec pause = { .tv_nsec = LOCK_WAIT_MS * 1000000 };
 
                 if (errno != EWOULDBLOCK && errno != EINTR)
-                        return fault_set(fault, FAULT_BAD_REQUEST, "the folder %s cannot be locked: %s", folder,
-                                         strerror(errno));
+                        return fault_set(fault, FAULT_BAD_REQUEST, "%s cannot be locked: %s", path, strerror(errno));
                 if (i == LOCK_TRIES)
-                        return fault_set(fault, FAULT_BUSY,
-                                         "somebody keeps the folder %s locked: end that process, or name another folder",
-                                         folder);
+                        return fault_set(fault, FAULT_BUSY, "another process keeps %s locked: end that process", path);
                 (void)nanosleep(&pause, NULL);
         }
         *ret_fd = STEAL_FD(fd);
@@ -106,7 +132,7 @@ static int socket_bind(int fd, const struct sockaddr_un *address, mode_t mode, s
 
 int listen_path_open(ListenPath *listen_path, const char *path, mode_t mode, Fault *fault)
 {
-        CLEANUP_FD int folder = -1, fd = -1;
+        CLEANUP_FD int lock = -1, fd = -1;
         CLEANUP_ALLOC char *copy = alloc_text(path, strlen(path));
         struct sockaddr_un address;
         struct stat stat;
@@ -119,7 +145,7 @@ int listen_path_open(ListenPath *listen_path, const char *path, mode_t mode, Fau
                 return error_trace(-errno);
         r = address_of(path, &address, fault);
         if (r == 0)
-                r = folder_lock(path, &folder, fault);
+                r = path_lock(path, &lock, fault);
         if (r == 0)
                 r = path_clear(&address, fault);
         if (r == 0)
@@ -132,11 +158,11 @@ int listen_path_open(ListenPath *listen_path, const char *path, mode_t mode, Fau
 
 void listen_path_deinit(ListenPath *listen_path)
 {
-        CLEANUP_FD int folder = -1;
+        CLEANUP_FD int lock = -1;
         Fault fault;
         struct stat stat;
 
-        if (listen_path->path && folder_lock(listen_path->path, &folder, &fault) == 0 &&
+        if (listen_path->path && path_lock(listen_path->path, &lock, &fault) == 0 &&
             lstat(listen_path->path, &stat) == 0 && stat.st_dev == listen_path->device &&
             stat.st_ino == listen_path->inode)
                 (void)unlink(listen_path->path);

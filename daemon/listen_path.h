@@ -17,9 +17,10 @@ typedef struct ListenPath {
 #define LISTEN_PATH_NULL ((ListenPath){ .fd = -1 })
 
 /* Binds and listens at an absolute path with these permissions. A socket that
- * nobody listens at is replaced; the folder is locked meanwhile, so that of two
- * daemons starting at once one wins. 0; 1 with a fault: somebody listens there,
- * or something else lies there, or the folder cannot be used; negative. */
+ * nobody listens at is replaced; a file of our own beside it, PATH.lock, is
+ * locked meanwhile and stays, so that of two daemons starting at once one wins.
+ * 0; 1 with a fault: somebody listens there, or something else lies there, or
+ * the folder cannot be used; negative. */
 int listen_path_open(ListenPath *listen, const char *path, mode_t mode, Fault *fault);
 
 /* Removes the socket's file if it is still ours, and closes. */

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "daemon/listen_path.h"
+#include "tests/unit/kernels/users.h"
 
 static void path_of(char path[108], const char *name)
 {
@@ -93,6 +94,112 @@ START_TEST(test_a_file_is_left_alone)
 }
 END_TEST
 
+static void lock_of(char path[116], const char *socket)
+{
+        (void)snprintf(path, 116, "%s.lock", socket);
+}
+
+/* Two that start at once: while one is at it, the other waits for its lock. */
+START_TEST(test_whoever_starts_is_waited_for)
+{
+        CLEANUP_LISTEN_PATH ListenPath first = LISTEN_PATH_NULL;
+        ListenPath second = LISTEN_PATH_NULL;
+        struct stat stat_now;
+        char path[108], lock[116];
+        Fault fault;
+        int fd;
+
+        path_of(path, "s");
+        lock_of(lock, path);
+        ck_assert_int_eq(listen_path_open(&first, path, 0600, &fault), 0);
+        ck_assert_int_eq(stat(lock, &stat_now), 0);
+        ck_assert_uint_eq(stat_now.st_mode, S_IFREG | 0600);
+        fd = open(lock, O_RDWR | O_CLOEXEC);
+        ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), 0); /* held for the start alone */
+        ck_assert_int_eq(unlink(path), 0);
+        ck_assert_int_eq(listen_path_open(&second, path, 0600, &fault), 1);
+        ck_assert_int_eq(fault.name, FAULT_BUSY);
+        ck_assert_ptr_nonnull(strstr(fault.message, lock));
+        (void)close(fd);
+        ck_assert_int_eq(listen_path_open(&second, path, 0600, &fault), 0);
+        listen_path_deinit(&second);
+        ck_assert_int_eq(access(lock, F_OK), 0);
+}
+END_TEST
+
+static int locks(const char *path)
+{
+        CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0;
+}
+
+static int held[2]; /* says when the other user has the lock, and ends him */
+
+static int locks_and_stays(const char *path)
+{
+        CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+        char byte;
+
+        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || write(held[1], "x", 1) != 1)
+                return 1;
+        return read(held[1], &byte, 1) != 0;
+}
+
+/* By hand first: whoever may look into the folder can lock the folder; that
+ * holds up nobody. What is locked he cannot open. */
+START_TEST(test_another_user_holds_nothing_up)
+{
+        CLEANUP_LISTEN_PATH ListenPath listen_path = LISTEN_PATH_NULL;
+        char path[108], lock[116], byte;
+        Fault fault = FAULT_NULL;
+        int status;
+        pid_t pid;
+
+        USERS_OR_SKIP;
+        path_of(path, "s");
+        lock_of(lock, path);
+        ck_assert_int_eq(chmod(fixture_folder(), 0755), 0);
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, held), 0);
+        pid = fork();
+        if (pid == 0) {
+                (void)close(held[0]);
+                _exit(users_run(USER_OTHER, locks_and_stays, fixture_folder()));
+        }
+        (void)close(held[1]);
+        ck_assert_int_eq(read(held[0], &byte, 1), 1);
+        ck_assert_msg(listen_path_open(&listen_path, path, 0600, &fault) == 0, "%s", fault.message);
+        ck_assert_int_eq(users_run(USER_OTHER, locks, lock), 1);
+        (void)close(held[0]);
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+/* What others made or can open is no lock of ours. */
+START_TEST(test_a_lock_that_is_not_ours)
+{
+        ListenPath listen_path = LISTEN_PATH_NULL;
+        char path[108], lock[116];
+        Fault fault;
+
+        path_of(path, "s");
+        lock_of(lock, path);
+        ck_assert_int_eq(symlink("elsewhere", lock), 0);
+        ck_assert_int_eq(listen_path_open(&listen_path, path, 0600, &fault), 1);
+        ck_assert_int_eq(unlink(lock), 0);
+        (void)close(open(lock, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+        ck_assert_int_eq(chmod(lock, 0604), 0);
+        ck_assert_int_eq(listen_path_open(&listen_path, path, 0600, &fault), 1);
+        ck_assert_ptr_nonnull(strstr(fault.message, lock));
+        ck_assert_int_eq(chmod(lock, 0600), 0);
+        USERS_OR_SKIP;
+        ck_assert_int_eq(chown(lock, USER_OTHER, USER_OTHER), 0);
+        ck_assert_int_eq(listen_path_open(&listen_path, path, 0600, &fault), 1);
+        ck_assert_ptr_nonnull(strstr(fault.message, lock));
+}
+END_TEST
+
 /* Whoever took the path since is not removed with us. */
 START_TEST(test_only_our_own_socket_is_removed)
 {
@@ -143,5 +250,6 @@ START_TEST(test_without_memory)
 END_TEST
 
 FIXTURE_MAIN("daemon/listen_path", test_listens_with_permissions_and_cleans_up, test_a_stale_socket_is_replaced,
-             test_a_living_socket_is_not_stolen, test_a_file_is_left_alone, test_only_our_own_socket_is_removed,
+             test_a_living_socket_is_not_stolen, test_a_file_is_left_alone, test_whoever_starts_is_waited_for,
+             test_another_user_holds_nothing_up, test_a_lock_that_is_not_ours, test_only_our_own_socket_is_removed,
              test_paths_that_cannot_be, test_without_memory)

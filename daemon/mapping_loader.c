@@ -91,26 +91,58 @@ static int loader_begin_empty(MappingLoader *loader, const FaultList *faults)
         return 0;
 }
 
+/* Whether these are the faults that are known already. */
+static bool loader_knows_faults(const MappingLoader *loader, const FaultList *faults)
+{
+        if (!loader->mapping || loader->mapping->n_faults != faults->n)
+                return false;
+        for (size_t i = 0; i < faults->n; i++) {
+                const MsgMappingFault *known = &loader->mapping->faults[i], *fault = &faults->items[i];
+
+                if (!text_equal(known->file, fault->file) || !text_equal(known->pointer, fault->pointer) ||
+                    !text_equal(known->message, fault->message) || known->line.value != fault->line.value ||
+                    known->column.value != fault->column.value)
+                        return false;
+        }
+        return true;
+}
+
 static int loader_take_faults(MappingLoader *loader, const FaultList *faults)
 {
+        if (loader_knows_faults(loader, faults))
+                return 0;
         loader_log_faults(faults, !loader->mapping);
         if (!loader->mapping)
                 return loader_begin_empty(loader, faults);
         return error_trace(host_mapping_set_faults(loader->mapping, faults->items, faults->n));
 }
 
+static void loader_take_mapping(MappingLoader *loader, MappingLoad *load)
+{
+        loader_log_paths(load->mapping);
+        loader_swap(loader, STEAL(load->mapping));
+        log_notice(MAPPING, NULL, "mapping generation %" PRIu64 " is in force; files: %zu", loader->generation,
+                   load->n_files);
+}
+
+/* What says the same as before is no new generation. */
+static int loader_keep_mapping(MappingLoader *loader)
+{
+        if (loader->mapping->n_faults > 0)
+                log_notice(MAPPING, NULL, "the mapping files are good again and say what is in force");
+        return error_trace(host_mapping_set_faults(loader->mapping, NULL, 0));
+}
+
 static int loader_take(MappingLoader *loader, MappingLoad *load)
 {
         int r = 0;
 
-        if (load->faults.n > 0) {
+        if (load->faults.n > 0)
                 r = loader_take_faults(loader, &load->faults);
-        } else {
-                loader_log_paths(load->mapping);
-                loader_swap(loader, STEAL(load->mapping));
-                log_notice(MAPPING, NULL, "mapping generation %" PRIu64 " is in force; files: %zu", loader->generation,
-                           load->n_files);
-        }
+        else if (loader->mapping && host_mapping_is_same(load->mapping, loader->mapping))
+                r = loader_keep_mapping(loader);
+        else
+                loader_take_mapping(loader, load);
         if (r < 0)
                 return r;
         r = watch_set(loader->watch, &load->points);

@@ -122,6 +122,28 @@ int host_mapping_set_path(HostMapping *mapping, size_t n, Repository *repository
         return 0;
 }
 
+static bool path_is_same(const HostPath *a, const HostPath *b)
+{
+        if (!a->repository != !b->repository || !a->fault != !b->fault)
+                return false;
+        if (a->fault && (a->fault->name != b->fault->name || strcmp(a->fault->message, b->fault->message) != 0))
+                return false;
+        return !a->repository || repository_is_same(a->repository, b->repository);
+}
+
+bool host_mapping_is_same(const HostMapping *a, const HostMapping *b)
+{
+        /* The checksum stands for all of the block but the generation, and
+         * reading two blocks whole would hold up the loop. */
+        if (a->block_size != b->block_size || a->index.header->checksum != b->index.header->checksum ||
+            a->n_paths != b->n_paths)
+                return false;
+        for (size_t i = 0; i < a->n_paths; i++)
+                if (!path_is_same(&a->paths[i], &b->paths[i]))
+                        return false;
+        return true;
+}
+
 static int copy_faults(Arena *arena, const MsgMappingFault *faults, size_t n_faults, MsgMappingFault **ret_copies)
 {
         MsgMappingFault *copies = arena_zeroed(arena, n_faults + 1, sizeof(*copies));

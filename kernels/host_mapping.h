@@ -48,6 +48,10 @@ DEFINE_CLEANUP(HostMapping *, host_mapping_unref)
  * 0 or -ENOMEM. */
 int host_mapping_set_path(HostMapping *mapping, size_t n, Repository *repository, const Fault *fault);
 
+/* Whether the two say the same, their generations and the times of reading
+ * aside: the files, and what was read of the directories. */
+bool host_mapping_is_same(const HostMapping *a, const HostMapping *b);
+
 /* Replaces the faults, copying them. 0 or -ENOMEM, which leaves the old ones. */
 int host_mapping_set_faults(HostMapping *mapping, const MsgMappingFault *faults, size_t n_faults);
 

@@ -42,6 +42,26 @@ bool repository_is_shared(const Repository *repository)
         return __atomic_load_n(&repository->n_users, __ATOMIC_ACQUIRE) > 1;
 }
 
+static bool variant_is_same(const RepositoryVariant *a, const RepositoryVariant *b)
+{
+        if (!text_equal(a->folder, b->folder) || !a->metadata != !b->metadata ||
+            a->metadata_fault.name != b->metadata_fault.name)
+                return false;
+        if (a->metadata_fault.name && strcmp(a->metadata_fault.message, b->metadata_fault.message) != 0)
+                return false;
+        return !a->metadata || text_equal(a->metadata->bytes, b->metadata->bytes);
+}
+
+bool repository_is_same(const Repository *a, const Repository *b)
+{
+        if (!text_equal(a->name, b->name) || a->n_variants != b->n_variants)
+                return false;
+        for (size_t i = 0; i < a->n_variants; i++)
+                if (!variant_is_same(&a->variants[i], &b->variants[i]))
+                        return false;
+        return true;
+}
+
 Repository *repository_unref(Repository *repository)
 {
         RepositoryStore *store = (RepositoryStore *)repository;

@@ -47,6 +47,9 @@ int repository_scan(const char *path, uid_t owner, Repository **ret_repository, 
 /* Whether there are more users than the one who asks. */
 bool repository_is_shared(const Repository *repository);
 
+/* Whether two readings of a repository found the same. */
+bool repository_is_same(const Repository *a, const Repository *b);
+
 Repository *repository_ref(Repository *repository);
 Repository *repository_unref(Repository *repository);
 DEFINE_CLEANUP(Repository *, repository_unref)

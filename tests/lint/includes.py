@@ -29,7 +29,6 @@ HOMES = {
     "openssl/*": ["kernels/hash.c"],
     "uv.h": ["daemon/*"],
     "systemd/sd-daemon.h": ["daemon/service.c"],
-    "systemd/sd-journal.h": ["daemon/log.c"],
     "check.h": ["tests/*"],
     "kernelsd.h": ["client/kernelsctl/*", "examples/*", "tests/*"],
 }

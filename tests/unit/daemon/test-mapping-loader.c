@@ -107,6 +107,7 @@ START_TEST(test_change)
         load();
         ck_assert_uint_eq(mapping->index.header->n_layers, 1);
         ck_assert_int_eq(n_loaded, 1);
+        ck_assert_uint_eq(worker_n_steps(worker), 1);
         put("mapping.d/b.json", USE("B", "{\"repo\": \"o/n\", \"version\": 1}"));
         run_until(&n_loaded, 2);
         ck_assert_uint_eq(mapping->index.header->n_layers, 2);
@@ -128,8 +129,26 @@ START_TEST(test_faulty)
         ck_assert_uint_eq(mapping->n_faults, 1);
         ck_assert(text_equal(mapping->faults[0].file, text_of(at("mapping.d/a.json"))));
         put("mapping.d/a.json", ONE);
-        run_until(&n_loaded, 2);
+        run_until(&n_finished, 3);
+        ck_assert_int_eq(n_loaded, 1);
         ck_assert_uint_eq(mapping->n_faults, 0);
+        end();
+}
+END_TEST
+
+/* Files that say the same are no new generation. */
+START_TEST(test_same)
+{
+        begin();
+        put("mapping.d/a.json", ONE);
+        load();
+        put("mapping.d/a.json", "# a comment\n" ONE);
+        run_until(&n_finished, 2);
+        ck_assert_int_eq(n_loaded, 1);
+        ck_assert_uint_eq(mapping->generation, 1);
+        put("mapping.d/a.json", USE("A", "{\"repo\": \"o/n\", \"version\": 2}"));
+        run_until(&n_loaded, 2);
+        ck_assert_uint_eq(mapping->generation, 2);
         end();
 }
 END_TEST
@@ -185,7 +204,9 @@ START_TEST(test_link_swap)
         ck_assert_int_eq(symlink("../v1", at("mapping.d/..data")), 0);
         ck_assert_int_eq(symlink("..data/a.json", at("mapping.d/a.json")), 0);
         load();
-        ck_assert_int_eq(n_loaded, 2); /* again, now that what the link leads through is watched */
+        /* Read twice, now that what the link leads through is watched; it said the same. */
+        ck_assert_int_eq(n_loaded, 1);
+        ck_assert_uint_eq(worker_n_steps(worker), 2);
         ck_assert_uint_eq(mapping->index.header->n_layers, 1);
         ck_assert_int_eq(symlink("../v2", at("mapping.d/..tmp")), 0);
         ck_assert_int_eq(rename(at("mapping.d/..tmp"), at("mapping.d/..data")), 0);
@@ -227,5 +248,5 @@ START_TEST(test_close)
 }
 END_TEST
 
-FIXTURE_MAIN("daemon/mapping-loader", test_empty, test_change, test_faulty, test_faulty_first, test_path, test_link_swap,
-             test_lock_file, test_close)
+FIXTURE_MAIN("daemon/mapping-loader", test_empty, test_change, test_faulty, test_same, test_faulty_first, test_path,
+             test_link_swap, test_lock_file, test_close)

@@ -1,19 +1,25 @@
 #include "tests/lib/fixture.h"
 
 #include "kernels/host_mapping.h"
+#include "kernels/repository.h"
 #include "tests/unit/kernels/mapping_model.h"
 
 static const HostSource sources[] = { { { "file:a.json", 11 }, 100 }, { { "file:b.json", 11 }, 200 } };
 
-static HostMapping *mapping_of(Entry **entries, size_t n)
+static HostMapping *generation_of(uint64_t generation, Entry **entries, size_t n)
 {
         HostMapping *mapping = NULL;
         Fault fault;
 
-        ck_assert_int_eq(host_mapping_new(entries, n, sources, 2, 9, 1, &mapping, &fault), 0);
+        ck_assert_int_eq(host_mapping_new(entries, n, sources, 2, generation, 1, &mapping, &fault), 0);
         for (size_t i = 0; i < n; i++)
                 entry_unref(entries[i]);
         return mapping;
+}
+
+static HostMapping *mapping_of(Entry **entries, size_t n)
+{
+        return generation_of(9, entries, n);
 }
 
 static Entry *path_entry(const char *layer, const char *path)
@@ -41,6 +47,49 @@ START_TEST(test_paths_are_numbered_once)
         ck_assert_int_eq(host_mapping_set_path(mapping, 1, NULL, NULL), 0);
         ck_assert_ptr_null(mapping->paths[1].fault);
         host_mapping_unref(mapping);
+}
+END_TEST
+
+/* A repository with one variant, which has no metadata. */
+static Repository *repository_of(const char *variant)
+{
+        MsgLocalVariant item = { .variant = text_of(variant) };
+        MsgLocal local = { .variants = { &item, 1 } };
+        Repository *repository = NULL;
+        Fault fault;
+
+        ck_assert_int_eq(repository_from_message(&local, &repository, &fault), 0);
+        return repository;
+}
+
+START_TEST(test_the_same)
+{
+        Fault faults[] = { { FAULT_UNTRUSTED, "others may write there" }, { FAULT_UNTRUSTED, "a link leads out" } };
+        Entry *a = path_entry("A", "/opt/a"), *again = path_entry("A", "/opt/a"), *other = path_entry("A", "/opt/b");
+        HostMapping *mapping = generation_of(1, &a, 1), *same = generation_of(2, &again, 1);
+        HostMapping *different = generation_of(1, &other, 1);
+        Repository *one = repository_of("torch-cpu"), *alike = repository_of("torch-cpu"), *two = repository_of("torch-cuda");
+
+        ck_assert(host_mapping_is_same(mapping, same));
+        ck_assert(!host_mapping_is_same(mapping, different));
+        ck_assert_int_eq(host_mapping_set_path(mapping, 0, NULL, &faults[0]), 0);
+        ck_assert(!host_mapping_is_same(mapping, same));
+        ck_assert_int_eq(host_mapping_set_path(same, 0, NULL, &faults[1]), 0);
+        ck_assert(!host_mapping_is_same(mapping, same));
+        ck_assert_int_eq(host_mapping_set_path(same, 0, NULL, &faults[0]), 0);
+        ck_assert(host_mapping_is_same(mapping, same));
+        ck_assert_int_eq(host_mapping_set_path(mapping, 0, one, NULL), 0);
+        ck_assert(!host_mapping_is_same(mapping, same));
+        ck_assert_int_eq(host_mapping_set_path(same, 0, two, NULL), 0);
+        ck_assert(!host_mapping_is_same(mapping, same));
+        ck_assert_int_eq(host_mapping_set_path(same, 0, alike, NULL), 0);
+        ck_assert(host_mapping_is_same(mapping, same));
+        repository_unref(one);
+        repository_unref(alike);
+        repository_unref(two);
+        host_mapping_unref(mapping);
+        host_mapping_unref(same);
+        host_mapping_unref(different);
 }
 END_TEST
 
@@ -157,5 +206,5 @@ START_TEST(test_memory_runs_out)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/host_mapping", test_paths_are_numbered_once, test_faults_are_copied, test_list,
+FIXTURE_MAIN("kernels/host_mapping", test_paths_are_numbered_once, test_the_same, test_faults_are_copied, test_list,
              test_list_shows_modes_and_sources, test_memory_runs_out)

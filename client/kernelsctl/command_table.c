@@ -24,7 +24,7 @@ const Command command_table[] = {
         { "mapping list", "", OPTIONS_SOCKET, 0, 0, false, verb_mapping_list,
           "the host mapping",
           "Shows the host mapping: each layer, device type, range and mode, the kernel, and the file that says so." },
-        { "mapping check", "FILE…", OPTION_BIT(HELP), 1, SIZE_MAX, false, verb_mapping_check,
+        { "mapping check", "FILE…", OPTIONS_ALWAYS, 1, SIZE_MAX, false, verb_mapping_check,
           "check mapping files",
           "Checks mapping files without a daemon, by kernelsd --check-config." },
         { "clients", "", OPTIONS_SOCKET, 0, 0, false, verb_clients,

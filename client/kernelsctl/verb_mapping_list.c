@@ -1,0 +1,69 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/kernelsctl/answer.h"
+#include "client/kernelsctl/connect.h"
+#include "client/kernelsctl/field.h"
+#include "client/kernelsctl/output.h"
+#include "client/kernelsctl/pages.h"
+#include "client/kernelsctl/table.h"
+
+static void table_row(Table *table, const kd_value *entry, const char *mode, const kd_value *reference)
+{
+        char text[ANSWER_TEXT];
+
+        table_cell(table, COLOUR_TITLE, "%s", field_text(entry, "layer", "-"));
+        table_cell(table, COLOUR_NONE, "%s", field_text(entry, "device", "-"));
+        table_cell(table, COLOUR_NONE, "%s",
+                   answer_range(field_number(entry, "min_capability", -1),
+                                field_number(entry, "max_capability", -1), text));
+        table_cell(table, COLOUR_NONE, "%s", mode);
+        table_cell(table, COLOUR_NONE, "%s", answer_kernel_of_value(reference, text));
+        table_cell(table, COLOUR_NONE, "%s", field_text(reference, "layer", "-"));
+        table_cell(table, COLOUR_DIM, "%s", field_text(entry, "source", "-"));
+}
+
+static void print_table(const kd_value *entries)
+{
+        static const char *const titles[] = { "LAYER", "DEVICE", "CAPABILITY", "MODE", "KERNEL", "NAME THERE", "SOURCE" };
+        Table *table = table_new(titles, 7);
+
+        for (size_t i = 0; i < kd_value_count(entries); i++) {
+                const kd_value *entry = kd_value_at(entries, i);
+                const kd_value *modes = kd_value_get(entry, "modes");
+
+                for (size_t m = 0; m < kd_value_count(modes); m++)
+                        table_row(table, entry, kd_value_key(modes, m), kd_value_at(modes, m));
+                if (!kd_value_count(modes))
+                        table_row(table, entry, "-", NULL);
+        }
+        table_print(table);
+        table_free(table);
+}
+
+int verb_mapping_list(const Arguments *arguments)
+{
+        kd_client *client OWNED(kd_closep) = NULL;
+        kd_value *entries OWNED(kd_value_freep) = NULL;
+        kd_value *map OWNED(kd_value_freep) = NULL;
+        bool json = arguments_have(arguments, OPTION_JSON);
+        kd_error error;
+        int r = connect_client(arguments, CONNECT_ADMIN, &client, &error);
+
+        if (!r)
+                r = pages_collect(client, "mapping.list", "entries", &entries, &error);
+        if (r)
+                return output_error("mapping-list", json, &error);
+        if (!json) {
+                print_table(entries);
+                return 0;
+        }
+        map = kd_value_map();
+        r = map ? kd_value_set(map, "entries", entries) : -ENOMEM;
+        if (map)
+                entries = NULL;
+        return r < 0 ? 1 : output_json("mapping-list", map);
+}

@@ -50,6 +50,29 @@ size_t text_utf8_step(Text text)
         return text.size ? utf8_sequence((const uint8_t *)text.data, text.size) : 0;
 }
 
+static bool continues(uint8_t byte)
+{
+        return (byte & 0xc0) == 0x80;
+}
+
+/* The bytes of the well-formed sequences at p, which is no ASCII, one after the
+ * other, or 0. Such text is mostly runs of two or three bytes, whose commonest
+ * leads need no look at the ranges. */
+static size_t utf8_run(const uint8_t *p, size_t left)
+{
+        size_t n = 0;
+
+        while (left - n >= 3) {
+                if (p[n] >= 0xc2 && p[n] <= 0xdf && continues(p[n + 1]))
+                        n += 2;
+                else if (p[n] >= 0xe1 && p[n] <= 0xec && continues(p[n + 1]) && continues(p[n + 2]))
+                        n += 3;
+                else
+                        break;
+        }
+        return n ? n : utf8_sequence(p, left);
+}
+
 bool text_is_utf8(Text text)
 {
         const uint8_t *p = (const uint8_t *)text.data;
@@ -61,7 +84,7 @@ bool text_is_utf8(Text text)
                 if (left >= 8 && is_ascii_word(p))
                         n = 8;
                 else
-                        n = utf8_sequence(p, left);
+                        n = p[0] < 0x80 ? 1 : utf8_run(p, left);
                 if (!n)
                         return false;
                 p += n;

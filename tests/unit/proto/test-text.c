@@ -47,6 +47,36 @@ START_TEST(test_utf8_every_short_sequence)
 }
 END_TEST
 
+/* Runs of sequences of all lengths, some with a byte that is another, cut anywhere. */
+START_TEST(test_utf8_runs)
+{
+        static const char *const units[] = { "a", "12345678", "\xc3\xa9", "\xdf\xbf", "\xe2\x82\xac", "\xe0\xa0\x80",
+                                             "\xed\x9f\xbf", "\xef\xbf\xbf", "\xf0\x9f\x98\x80" };
+        unsigned random = 1, n_good = 0;
+
+        for (unsigned round = 0; round < 20000; round++) {
+                uint8_t p[64];
+                size_t size = 0;
+
+                while (size < 40) {
+                        const char *unit;
+
+                        random = random * 1103515245u + 12345;
+                        unit = units[(random >> 16) % ARRAY_SIZE(units)];
+                        memcpy(p + size, unit, strlen(unit));
+                        size += strlen(unit);
+                }
+                if (round % 2)
+                        p[(random >> 8) % size] = (uint8_t)(random >> 20);
+                size -= round % 4;
+                ck_assert_int_eq(text_is_utf8((Text){ (char *)p, size }), utf8_plain(p, size));
+                n_good += utf8_plain(p, size);
+        }
+        ck_assert_uint_gt(n_good, 5000);
+        ck_assert_uint_lt(n_good, 15000);
+}
+END_TEST
+
 START_TEST(test_utf8_by_name)
 {
         static const struct { const char *bytes; bool good; } cases[] = {
@@ -102,5 +132,5 @@ START_TEST(test_compare)
 }
 END_TEST
 
-FIXTURE_MAIN("proto/text", test_utf8_every_short_sequence, test_utf8_by_name, test_utf8_bad_byte_at_every_place,
-             test_absent_and_empty_differ, test_compare)
+FIXTURE_MAIN("proto/text", test_utf8_every_short_sequence, test_utf8_runs, test_utf8_by_name,
+             test_utf8_bad_byte_at_every_place, test_absent_and_empty_differ, test_compare)

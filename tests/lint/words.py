@@ -7,7 +7,7 @@ import re
 import tree
 
 # What libsystemd gives (daemon/service.c) and what a caller of the library gives
-# to free() (client/json.c) cannot go through proto/base/alloc.h. A folder's lock
+# to free() (client/json.c) cannot go through proto/base/alloc.h. A socket's lock
 # has no deadline of its own (daemon/listen_path.c, before the loop runs).
 #
 # what, the files where it is allowed all the same, why not elsewhere

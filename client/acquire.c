@@ -278,7 +278,7 @@ int kd_acquire(kd_client *client, uint32_t view, const kd_query *query, int64_t 
                 call_start(call);
                 client_drive(client, false);
                 r = acquire_await(&call, until, progress, data, error);
-                client_dispatch(client);
+                (void)client_dispatch(client);
         }
         client_unlock(client);
         return r ? r : kernel_new(client, call, ret_kernel, error);

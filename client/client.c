@@ -46,22 +46,29 @@ static void client_settle(kd_client *client)
                 client->locals = LOCAL_NUMBERS_NULL;
         client->torn = client->torn || client->recording;
         client->broken = client->leading = client->locked = client->changing = client->recording = false;
-        client->n_pollers = 0;
+        wake_close(&client->wake);
         client->greeting = GREETING_NONE;
         ++client->epoch;
 }
 
 int client_lock(kd_client *client, kd_error *error)
 {
+        int r = 0;
+
         if (fork_guard_strikes(&client->guard)) {
                 client_settle(client);
                 fork_guard_settle(&client->guard);
         }
         (void)pthread_mutex_lock(&client->lock);
         client->locked = true;
-        if (!client->torn)
+        if (!client->torn && !wake_is_open(&client->wake))
+                r = wake_open(&client->wake);
+        if (!client->torn && !r)
                 return 0;
         client_unlock(client);
+        if (r < 0)
+                return failure_set(error, r, "no pipe can be made (%s): raise the limit on open files",
+                                   strerrordesc_np(-r));
         return failure_set(error, -ESTALE, "this process was forked while another thread changed views: make a client "
                                            "of its own with kd_connect");
 }
@@ -93,6 +100,7 @@ kd_client *client_unref(kd_client *client)
         arena_deinit(&client->texts);
         alloc_free(client->named);
         alloc_free(client->program);
+        wake_close(&client->wake);
         fork_guard_deinit(&client->guard);
         (void)pthread_cond_destroy(&client->changed);
         (void)pthread_mutex_destroy(&client->lock);
@@ -133,6 +141,7 @@ static int client_new(const kd_options *options, kd_client **ret_client)
         client = STEAL(fresh);
         client->n_users = 1;
         client->connection = CONNECTION_NULL;
+        client->wake = WAKE_NULL;
         client->clock_ms = clock_monotonic_ms;
         client->next_view = KD_VIEW_SESSION + 1;
         r = fork_guard_init(&client->guard);

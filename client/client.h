@@ -4,7 +4,7 @@
  * `lock` guards all that changes. It is never held while something is waited
  * for: of the threads inside a call one leads, which polls the socket with the
  * lock open, reads, and hands every answer to its call; the others wait on
- * `changed`, or, with output that did not fit, poll for room. */
+ * `changed`. What that rests on stands at the head of drive.c. */
 #pragma once
 
 #include <pthread.h>
@@ -15,6 +15,7 @@
 #include "client/forked.h"
 #include "client/local.h"
 #include "client/record.h"
+#include "client/wake.h"
 
 typedef enum Greeting { GREETING_NONE, GREETING_SENT, GREETING_DONE, GREETING_FAILED } Greeting;
 
@@ -36,9 +37,10 @@ struct kd_client {
         ClientEnvironment environment;
 
         Connection connection;
-        bool broken;             /* lost; closed once nobody polls it */
+        bool broken;             /* lost while a thread leads, which closes it */
         bool leading;            /* a thread polls for input */
-        unsigned n_pollers;
+        bool watches_room;       /* ... and for room to write */
+        Wake wake;               /* ... and for this */
         uint64_t epoch;          /* counts connections: leases and numbers belong to one */
         Greeting greeting;
         kd_error greeting_error; /* GREETING_FAILED */
@@ -50,10 +52,12 @@ struct kd_client {
         ViewRecord *views;       /* by number, ascending */
         uint32_t next_view;
         bool changing;           /* one change of views at a time */
+        pthread_t changer;       /* the thread that does it */
         LocalNumbers locals;
 };
 
-/* Enters and leaves; finds out about a fork. 0, or -ESTALE with an error. */
+/* Enters and leaves; finds out about a fork. 0, or with an error: -ESTALE, or
+ * why there is nothing to be woken by (-EMFILE and such). */
 int client_lock(kd_client *client, kd_error *error);
 void client_unlock(kd_client *client);
 
@@ -70,20 +74,23 @@ static inline int64_t client_deadline(kd_client *client, int64_t after_ms)
 /* --- drive.c; all under the lock --- */
 
 /* Does all that can be done without waiting: connects if there is something to
- * send, sends, and, if `readable` and no other thread polls for input, reads
- * and delivers. What fails is told to the calls concerned. */
+ * send, sends, and, if `readable` and no other thread leads, reads and delivers.
+ * What fails is told to the calls concerned. Whoever calls this dispatches before
+ * it leaves the library. */
 void client_drive(kd_client *client, bool readable);
 
-/* Opens the lock, waits until something happens or the deadline passes, and
- * drives. 0 or -ETIMEDOUT. */
+/* Dispatches what is over; or, if there is nothing, opens the lock, waits until
+ * something happens or the deadline passes, and drives. 0 or -ETIMEDOUT. */
 int client_wait(kd_client *client, int64_t deadline_ms);
 
 /* The same for what another thread does, not the daemon: leaves the connection
  * to the others. Whoever polled for them would not be woken by that thread. */
 int client_wait_thread(kd_client *client, int64_t deadline_ms);
 
-/* Calls kd_done of what kd_start started and is over, with the lock open. */
-void client_dispatch(kd_client *client);
+/* Calls kd_done of what kd_start started and is over, with the lock open. Not
+ * in the midst of a change of views of this thread, which does it at its end: a
+ * kd_done may change views. Whether there were any: the lock was open then. */
+bool client_dispatch(kd_client *client);
 
 /* Waits until there is a session, connecting if need be (wait_ms as for
  * session_begin). 0 or as kd_connect. */

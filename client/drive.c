@@ -1,3 +1,28 @@
+/* Waiting for the daemon, in any number of threads.
+ *
+ * One thread at most leads. It alone polls: the socket for input; for room to
+ * write too, while there is output; and `wake`. Every other thread that waits
+ * sleeps on `changed`. The lock is open meanwhile. No thread sleeps or polls for
+ * something that has already happened:
+ *
+ * - While a thread waits for an answer and there is a connection, one leads. The
+ *   lead is given up by whoever returns from poll, with a broadcast under the
+ *   same hold of the lock; each that wakes and still waits leads if nobody does.
+ * - While a thread leads, only it reads. So only it can end its own call, save
+ *   with the connection. (Whoever cannot write reads the reason, then ends that.)
+ * - A call that ends, progress, a greeting: a broadcast. The leader is not
+ *   asleep: it is the one who delivers, or the connection ended.
+ * - Bytes that do not fit, left by a thread that does not lead, wake a leader
+ *   that does not watch for room.
+ * - A connection that ends is shut at once, which ends every poll of it, but is
+ *   closed, and its number given back, only when nobody leads: `broken` stands
+ *   only while one does. The leader then makes the next one for what waits.
+ * - What kd_start started and is over is dispatched before the thread that found
+ *   that waits again, or leaves: nobody else would be woken for it. (In the midst
+ *   of a change of views: when that ends.)
+ *
+ * kd_process does not lead: the program polls. While a thread leads, kd_process
+ * sends and leaves the reading to that thread, which the same bytes wake. */
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
@@ -65,15 +90,13 @@ static void drive_refused(kd_client *client)
         client->greeting_error = error;
 }
 
-void client_drive(kd_client *client, bool readable)
+static void drive_on(kd_client *client, bool readable)
 {
-        /* A thread that polls is not woken by what another has read for it. */
-        readable = readable && !client->leading;
         for (;;) {
                 kd_error error;
                 int r;
 
-                if (client->broken && !client->n_pollers) {
+                if (client->broken && !client->leading) {
                         connection_close(&client->connection);
                         client->broken = false;
                 }
@@ -97,6 +120,13 @@ void client_drive(kd_client *client, bool readable)
         }
 }
 
+void client_drive(kd_client *client, bool readable)
+{
+        drive_on(client, readable && !client->leading);
+        if (client->leading && !client->watches_room && connection_has_output(&client->connection))
+                wake_set(&client->wake);
+}
+
 static void client_sleep(kd_client *client, int64_t left_ms)
 {
         struct timespec until;
@@ -113,45 +143,44 @@ static void client_sleep(kd_client *client, int64_t left_ms)
         client->locked = true;
 }
 
-/* Polls with the lock open: 0 or what poll said. */
-static short client_poll(kd_client *client, short events, int64_t left_ms)
+/* Polls with the lock open. Whether there may be input. */
+static bool client_poll(kd_client *client, int64_t left_ms)
 {
-        struct pollfd item = { .fd = client->connection.fd, .events = events };
+        struct pollfd items[] = {
+                { .fd = client->connection.fd, .events = POLLIN },
+                { .fd = client->wake.fds[0], .events = POLLIN },
+        };
 
-        ++client->n_pollers;
-        client->locked = false;
-        (void)pthread_mutex_unlock(&client->lock);
-        if (poll(&item, 1, left_ms > INT_MAX ? INT_MAX : (int)left_ms) < 0)
-                item.revents = 0;
+        client->leading = true;
+        client->watches_room = connection_has_output(&client->connection);
+        if (client->watches_room)
+                items[0].events |= POLLOUT;
+        client_unlock(client);
+        if (poll(items, 2, left_ms > INT_MAX ? INT_MAX : (int)left_ms) < 0)
+                items[0].revents = 0;
         (void)pthread_mutex_lock(&client->lock);
         client->locked = true;
-        --client->n_pollers;
-        return item.revents;
+        client->leading = false;
+        wake_clear(&client->wake);
+        return items[0].revents & ~POLLOUT;
 }
 
 int client_wait(kd_client *client, int64_t deadline_ms)
 {
         int64_t left = deadline_ms - client->clock_ms();
-        bool connected = client->connection.fd >= 0 && !client->broken;
-        bool leads = connected && !client->leading;
-        short events = 0;
+        bool readable;
 
         if (left <= 0)
                 return -ETIMEDOUT;
-        if (leads)
-                events |= POLLIN;
-        if (connected && connection_has_output(&client->connection))
-                events |= POLLOUT;
-        if (!events) {
+        if (client_dispatch(client))
+                return 0;
+        assert(!client->broken || client->leading);
+        if (client->leading || client->connection.fd < 0) {
                 client_sleep(client, left > INT_MAX ? INT_MAX : left);
                 return 0;
         }
-        if (leads)
-                client->leading = true;
-        events = client_poll(client, events, left);
-        if (leads)
-                client->leading = false;
-        client_drive(client, leads && events);
+        readable = client_poll(client, left);
+        client_drive(client, readable);
         (void)pthread_cond_broadcast(&client->changed);
         return 0;
 }
@@ -182,14 +211,19 @@ static void dispatch_one(kd_client *client, Call *call)
         client->locked = true;
 }
 
-void client_dispatch(kd_client *client)
+bool client_dispatch(kd_client *client)
 {
+        bool any = false;
         Call *call;
 
+        if (client->changing && pthread_equal(client->changer, pthread_self()))
+                return false;
         while ((call = client->calls.over.first)) {
                 call_unlist(call);
                 dispatch_one(client, call);
+                any = true;
         }
+        return any;
 }
 
 int client_ensure(kd_client *client, int wait_ms, int64_t deadline_ms, kd_error *error)
@@ -235,11 +269,11 @@ int call_await(Call **call, int64_t deadline_ms, kd_error *error)
                         r = call_timeout(*call, error);
                         call_abandon(*call);
                         *call = NULL;
-                        client_dispatch(client);
+                        (void)client_dispatch(client);
                         return r;
                 }
         }
-        client_dispatch(client);
+        (void)client_dispatch(client);
         return (*call)->code ? failure_copy(error, &(*call)->error) : 0;
 }
 

@@ -20,6 +20,7 @@ kd_kernel *kd_kernel_free(kd_kernel *kernel)
         if (client && kernel->lease.present && client_lock(client, NULL) == 0) {
                 lease_release(client, kernel->epoch, kernel->lease.value);
                 client_drive(client, true);
+                (void)client_dispatch(client);
                 client_unlock(client);
         }
         (void)client_unref(client);

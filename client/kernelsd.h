@@ -330,9 +330,12 @@ KD_PUBLIC int kd_call(kd_client *client, const char *method, const kd_value *par
  * descriptor of kd_fd is ready for kd_events (poll's bits). Blocking calls are
  * built on the same. The descriptor changes when a connection is made again and
  * is -1 while there is none, so ask for both before each wait. kd_done is
- * called once, by kd_process, or by a blocking call or kd_start on the same
- * client in any thread; after it the kd_pending is gone. There is no timeout:
- * the program's own timer calls kd_pending_cancel. */
+ * called once, by kd_process, or by a blocking call, kd_start or kd_kernel_free
+ * on the same client in any thread, then at once; after it the kd_pending is
+ * gone. There is no timeout: the program's own timer calls kd_pending_cancel.
+ * Where other threads use the client too, wake the loop after a kd_start of
+ * theirs, and give its wait an end, such as a second: what their last call left
+ * to be sent is seen by the next kd_events only. */
 typedef struct kd_pending kd_pending;
 typedef void (*kd_done)(void *data, int code, const kd_value *result, const kd_error *error);
 

@@ -271,9 +271,9 @@ void session_lost(kd_client *client, int reason)
         session_lost_error(reason, &error);
         client->broken = true;
         client->greeting = GREETING_NONE;
-        connection_shut(&client->connection);
+        connection_shut(&client->connection); /* wakes who polls it: the leader, a loop of the program's */
         calls_lost(client, &error);
-        if (!client->n_pollers) {
+        if (!client->leading) {
                 connection_close(&client->connection);
                 client->broken = false;
         }

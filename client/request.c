@@ -138,7 +138,7 @@ int kd_start(kd_client *client, const char *method, const kd_value *params, kd_d
                 } else {
                         *ret_pending = call;
                 }
-                client_dispatch(client);
+                (void)client_dispatch(client);
         }
         client_unlock(client);
         return r;
@@ -163,7 +163,8 @@ int kd_fd(kd_client *client)
 
         if (client_lock(client, NULL) < 0)
                 return -1;
-        fd = client->broken ? -1 : client->connection.fd;
+        /* A broken one too: it polls as ended, so nobody waits for its successor. */
+        fd = client->connection.fd;
         client_unlock(client);
         return fd;
 }
@@ -187,7 +188,7 @@ int kd_process(kd_client *client, kd_error *error)
         if (r < 0)
                 return r;
         client_drive(client, true);
-        client_dispatch(client);
+        (void)client_dispatch(client);
         (void)pthread_cond_broadcast(&client->changed);
         client_unlock(client);
         return 0;

@@ -61,6 +61,7 @@ static int change_enter(Change *change, kd_error *error)
                 }
         }
         client->changing = true;
+        client->changer = pthread_self();
         return 0;
 }
 
@@ -68,6 +69,7 @@ static void change_leave(Change *change)
 {
         change->client->changing = false;
         (void)pthread_cond_broadcast(&change->client->changed);
+        (void)client_dispatch(change->client);
         client_unlock(change->client);
 }
 

@@ -105,6 +105,42 @@ START_TEST(test_kernel)
 }
 END_TEST
 
+/* An answer that came with the giving back of a lease is told. */
+static void script_told(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        peer_expect(peer, "acquire");
+        answer_kernel(peer, "/usr", "/usr", "x.so", 0);
+        peer_expect(peer, "status");
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        peer_expect(peer, "release");
+        ck_assert(!peer_read(peer));
+}
+
+static void told_done(void *data, int code, const kd_value *result, const kd_error *error)
+{
+        ++*(int *)data;
+}
+
+START_TEST(test_free_tells)
+{
+        struct pollfd item = { .events = POLLIN };
+        kd_pending *pending;
+        kd_kernel *kernel;
+        int n_told = 0;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_told);
+
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, NULL, NULL, &kernel, NULL), 0);
+        ck_assert_int_eq(kd_start(client, "status", NULL, told_done, &n_told, &pending, NULL), 0);
+        item.fd = kd_fd(client);
+        ck_assert_int_eq(poll(&item, 1, -1), 1);
+        (void)kd_kernel_free(kernel);
+        ck_assert_int_eq(n_told, 1);
+        end(&peer, client);
+}
+END_TEST
+
 /* --- progress, and giving up --- */
 
 static int progress_seen[4];
@@ -522,5 +558,5 @@ START_TEST(test_child)
 }
 END_TEST
 
-FIXTURE_MAIN("client/acquire", test_kernel, test_given_up, test_given_up_with_answer, test_timeout, test_refused, test_local,
+FIXTURE_MAIN("client/acquire", test_kernel, test_free_tells, test_given_up, test_given_up_with_answer, test_timeout, test_refused, test_local,
              test_local_elsewhere, test_native, test_same_name, test_child)

@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -524,6 +526,258 @@ START_TEST(test_leader_reads)
 }
 END_TEST
 
+/* --- who polls, and who is woken --- */
+
+enum { N_STUCK = 3 << 20, N_FLOOD = 20000, N_FOLLOWERS = 2 };
+
+/* A peer that reads only when told: `asked`: it has the leader's request and
+ * reads no more; `go`: it goes on. */
+typedef struct Stalled {
+        kd_client *client;
+        int n_followers;
+        pthread_barrier_t asked, go, told;
+        Seen seen;
+} Stalled;
+
+static void stalled_begin(Stalled *stalled, Peer *peer, PeerScript script)
+{
+        *stalled = (Stalled){ 0 };
+        ck_assert_int_eq(pthread_barrier_init(&stalled->asked, NULL, 2), 0);
+        ck_assert_int_eq(pthread_barrier_init(&stalled->go, NULL, 2), 0);
+        ck_assert_int_eq(pthread_barrier_init(&stalled->told, NULL, 2), 0);
+        stalled->client = begin(peer, 1, script, stalled);
+}
+
+static void stalled_end(Stalled *stalled, Peer *peer)
+{
+        end(peer, stalled->client);
+        pthread_barrier_destroy(&stalled->asked);
+        pthread_barrier_destroy(&stalled->go);
+        pthread_barrier_destroy(&stalled->told);
+}
+
+static void *thread_call(kd_client *client, const char *method)
+{
+        kd_value *result = NULL;
+        int r = kd_call(client, method, NULL, &result, NULL);
+
+        (void)kd_value_free(result);
+        return (void *)(intptr_t)r;
+}
+
+static void *thread_status(void *data)
+{
+        return thread_call(data, "status");
+}
+
+static void *thread_clients(void *data)
+{
+        return thread_call(data, "clients");
+}
+
+static void expect_good(pthread_t thread)
+{
+        void *r;
+
+        ck_assert_int_eq(pthread_join(thread, &r), 0);
+        ck_assert_int_eq((intptr_t)r, 0);
+}
+
+/* Until so many calls are listed and a thread leads: as the lock is free, each
+ * that started one waits. */
+static void await_listed(kd_client *client, size_t n)
+{
+        size_t listed;
+        bool leading;
+
+        do {
+                (void)sched_yield();
+                ck_assert_int_eq(client_lock(client, NULL), 0);
+                listed = 0;
+                for (const Call *call = client->calls.flight.first; call; call = call->next)
+                        ++listed;
+                for (const Call *call = client->calls.waiting.first; call; call = call->next)
+                        ++listed;
+                leading = client->leading;
+                client_unlock(client);
+        } while (listed < n || !leading);
+}
+
+/* A request that does not fit into the socket. */
+static void start_stuck(Stalled *stalled)
+{
+        kd_value *params = kd_value_map();
+        kd_pending *pending;
+        char *bytes = malloc(N_STUCK);
+
+        ck_assert_ptr_nonnull(bytes);
+        memset(bytes, 'x', N_STUCK);
+        ck_assert_int_eq(kd_value_set(params, "large", kd_value_binary(bytes, N_STUCK)), 0);
+        free(bytes);
+        ck_assert_int_eq(kd_start(stalled->client, "explain", params, seen_done, &stalled->seen, &pending, NULL), 0);
+        (void)kd_value_free(params);
+        ck_assert_int_eq(client_lock(stalled->client, NULL), 0);
+        ck_assert(connection_has_output(&stalled->client->connection));
+        client_unlock(stalled->client);
+}
+
+/* Bytes to send appear while a thread polls for input alone. */
+static void script_room(Peer *peer, unsigned n)
+{
+        Stalled *stalled = peer->data;
+        uint32_t first;
+
+        peer_greet(peer);
+        peer_expect(peer, "status");
+        first = peer->id;
+        pthread_barrier_wait(&stalled->asked);
+        pthread_barrier_wait(&stalled->go);
+        peer_expect(peer, "explain");
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        peer_answer(peer, first, kd_value_map(), -1, 0);
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_room_for_leader)
+{
+        Stalled stalled;
+        pthread_t leader;
+        Peer peer;
+
+        stalled_begin(&stalled, &peer, script_room);
+        ck_assert_int_eq(pthread_create(&leader, NULL, thread_status, stalled.client), 0);
+        pthread_barrier_wait(&stalled.asked);
+        await_listed(stalled.client, 1);
+        start_stuck(&stalled);
+        pthread_barrier_wait(&stalled.go);
+        expect_good(leader);
+        ck_assert_int_eq(stalled.seen.n, 1);
+        stalled_end(&stalled, &peer);
+}
+END_TEST
+
+/* The leader's call ends first, while others wait behind what does not fit; and
+ * the peer reads on only once what it says is read. */
+static void script_hold_back(Peer *peer, unsigned n)
+{
+        Stalled *stalled = peer->data;
+        uint32_t ids[N_FOLLOWERS];
+
+        peer_greet(peer);
+        peer_expect(peer, "status");
+        pthread_barrier_wait(&stalled->asked);
+        pthread_barrier_wait(&stalled->go);
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        pthread_barrier_wait(&stalled->told);
+        for (int i = 0; i < N_FLOOD; ++i)
+                peer_notify(peer, "news", kd_value_map());
+        peer_expect(peer, "explain");
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        for (int i = 0; i < stalled->n_followers; ++i) {
+                peer_expect(peer, "clients");
+                ids[i] = peer->id;
+        }
+        for (int i = stalled->n_followers; i-- > 0;)
+                peer_answer(peer, ids[i], kd_value_map(), -1, 0);
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_leader_ends_first)
+{
+        pthread_t leader, followers[N_FOLLOWERS];
+        Stalled stalled;
+        Peer peer;
+
+        stalled_begin(&stalled, &peer, script_hold_back);
+        for (stalled.n_followers = 1; stalled.n_followers <= N_FOLLOWERS; ++stalled.n_followers) {
+                if (stalled.n_followers > 1)
+                        stalled.client = begin(&peer, 1, script_hold_back, &stalled);
+                ck_assert_int_eq(pthread_create(&leader, NULL, thread_status, stalled.client), 0);
+                pthread_barrier_wait(&stalled.asked);
+                await_listed(stalled.client, 1);
+                start_stuck(&stalled);
+                for (int i = 0; i < stalled.n_followers; ++i)
+                        ck_assert_int_eq(pthread_create(&followers[i], NULL, thread_clients, stalled.client), 0);
+                await_listed(stalled.client, 2 + (size_t)stalled.n_followers);
+                pthread_barrier_wait(&stalled.go);
+                expect_good(leader);
+                pthread_barrier_wait(&stalled.told);
+                for (int i = 0; i < stalled.n_followers; ++i)
+                        expect_good(followers[i]);
+                if (stalled.n_followers < N_FOLLOWERS)
+                        end(&peer, stalled.client);
+        }
+        ck_assert_int_eq(stalled.seen.n, N_FOLLOWERS);
+        stalled_end(&stalled, &peer);
+}
+END_TEST
+
+/* What the leader reads for the program's loop is told at once, not when its
+ * own call ends. */
+static void told_done(void *data, int code, const kd_value *result, const kd_error *error)
+{
+        Stalled *stalled = data;
+
+        pthread_barrier_wait(&stalled->told);
+}
+
+static void script_told(Peer *peer, unsigned n)
+{
+        Stalled *stalled = peer->data;
+        uint32_t first;
+
+        peer_greet(peer);
+        peer_expect(peer, "status");
+        first = peer->id;
+        pthread_barrier_wait(&stalled->asked);
+        peer_expect(peer, "clients");
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        pthread_barrier_wait(&stalled->told);
+        peer_answer(peer, first, kd_value_map(), -1, 0);
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_leader_tells)
+{
+        kd_pending *pending;
+        Stalled stalled;
+        pthread_t leader;
+        Peer peer;
+
+        stalled_begin(&stalled, &peer, script_told);
+        ck_assert_int_eq(pthread_create(&leader, NULL, thread_status, stalled.client), 0);
+        pthread_barrier_wait(&stalled.asked);
+        await_listed(stalled.client, 1);
+        ck_assert_int_eq(kd_start(stalled.client, "clients", NULL, told_done, &stalled, &pending, NULL), 0);
+        expect_good(leader);
+        stalled_end(&stalled, &peer);
+}
+END_TEST
+
+/* A connection that ended while a thread leads is polled as ended by the
+ * program's loop, which otherwise would wait for nothing. */
+START_TEST(test_broken_is_polled)
+{
+        struct pollfd item = { .events = POLLIN };
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_greet, NULL);
+
+        ck_assert_int_eq(client_lock(client, NULL), 0);
+        client->leading = true;
+        session_lost(client, -ECONNRESET);
+        client_unlock(client);
+        item.fd = kd_fd(client);
+        ck_assert_int_ge(item.fd, 0);
+        ck_assert_int_eq(poll(&item, 1, -1), 1);
+        ck_assert_int_eq(kd_process(client, NULL), 0);
+        ck_assert_int_eq(kd_fd(client), item.fd);
+        client->leading = false;
+        ck_assert_int_eq(kd_process(client, NULL), 0);
+        ck_assert_int_eq(kd_fd(client), -1);
+        end(&peer, client);
+}
+END_TEST
+
 /* An unexpected descriptor ends the connection; the census sees it closed. */
 static void script_stray_descriptor(Peer *peer, unsigned n)
 {
@@ -590,4 +844,5 @@ END_TEST
 
 FIXTURE_MAIN("client/call", test_value_and_error, test_not_by_name, test_repeated, test_repeated_once, test_idle_end,
              test_not_idempotent, test_next_refuses, test_loop, test_closed_under_way, test_in_flight,
-             test_threads, test_leader_leaves, test_leader_reads, test_stray_descriptor, test_resolve_parts)
+             test_threads, test_leader_leaves, test_leader_reads, test_room_for_leader,
+             test_leader_ends_first, test_leader_tells, test_broken_is_polled, test_stray_descriptor, test_resolve_parts)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "tests/lib/fixture.h"
@@ -222,5 +223,25 @@ START_TEST(test_environment)
 }
 END_TEST
 
+/* Without descriptors there is nothing to be woken by: no client. */
+START_TEST(test_no_descriptors)
+{
+        struct rlimit before, none;
+        kd_client *client;
+        kd_error error;
+        Peer peer;
+
+        peer_start(&peer, fixture_folder(), 0, script_greet, NULL);
+        ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+        none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+        ck_assert_int_eq(connect_to(&peer, &client, &error), -EMFILE);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+        ck_assert_str_eq(error.name, "EMFILE");
+        ck_assert_ptr_nonnull(strstr(error.message, "raise the limit"));
+        peer_join(&peer);
+}
+END_TEST
+
 FIXTURE_MAIN("client/client", test_connect, test_nobody, test_other_protocol, test_turned_away, test_garbage,
-             test_timeout, test_environment)
+             test_timeout, test_environment, test_no_descriptors)

@@ -68,7 +68,8 @@ static int resolve_in(kd_client *client, uint32_t view)
         return r;
 }
 
-static int count_sockets(void)
+/* Open descriptors of a kind: "socket:" or "pipe:". */
+static int count_open(const char *kind)
 {
         char path[64], target[64];
         int n = 0;
@@ -78,20 +79,26 @@ static int count_sockets(void)
 
                 (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
                 size = readlink(path, target, sizeof(target));
-                n += size > 7 && !strncmp(target, "socket:", 7);
+                n += size > (ssize_t)strlen(kind) && !strncmp(target, kind, strlen(kind));
         }
         return n;
 }
 
 static int child_work(kd_client *client, uint32_t view, int n_sockets)
 {
-        /* The parent's connection gives way to the child's own. */
+        ino_t inode = client->wake.inode;
+        int n_pipes = count_open("pipe:");
+
+        /* The parent's connection gives way to the child's own, and so does what
+         * its threads are woken by. */
         if (resolve_in(client, view))
                 return 1;
-        if (count_sockets() != n_sockets)
+        if (count_open("socket:") != n_sockets || count_open("pipe:") != n_pipes)
                 return 2;
+        if (client->wake.inode == inode)
+                return 3;
         (void)kd_close(client);
-        return count_sockets() == n_sockets - 1 ? 0 : 3;
+        return count_open("socket:") == n_sockets - 1 && count_open("pipe:") == n_pipes - 2 ? 0 : 4;
 }
 
 START_TEST(test_client)
@@ -111,7 +118,7 @@ START_TEST(test_client)
         options.socket = peer.path;
         ck_assert_int_eq(kd_connect(&options, &client, NULL), 0);
         ck_assert_int_eq(kd_view_create(client, 0, &entry, 1, &view, NULL), 0);
-        n = count_sockets();
+        n = count_open("socket:");
         child = fork();
         ck_assert_int_ge(child, 0);
         if (!child) {

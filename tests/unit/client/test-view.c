@@ -496,5 +496,46 @@ START_TEST(test_bad_entries)
 }
 END_TEST
 
+/* A kd_done may change views, also one that is told by a change of views. */
+static void script_change_in_done(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        peer_expect(peer, "status");
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        for (int i = 0; i < 2; ++i) {
+                peer_expect(peer, "view.create");
+                answer_view(peer);
+        }
+        ck_assert(!peer_read(peer));
+}
+
+typedef struct InDone {
+        kd_client *client;
+        int r;
+} InDone;
+
+static void create_done(void *data, int code, const kd_value *result, const kd_error *error)
+{
+        InDone *in_done = data;
+        uint32_t view;
+
+        in_done->r = kd_view_create(in_done->client, 0, NULL, 0, &view, NULL);
+}
+
+START_TEST(test_change_in_done)
+{
+        InDone in_done = { .r = 1 };
+        kd_pending *pending;
+        uint32_t view;
+        Peer peer;
+
+        in_done.client = begin(&peer, 1, script_change_in_done);
+        ck_assert_int_eq(kd_start(in_done.client, "status", NULL, create_done, &in_done, &pending, NULL), 0);
+        ck_assert_int_eq(kd_view_create(in_done.client, 0, NULL, 0, &view, NULL), 0);
+        ck_assert_int_eq(in_done.r, 0);
+        end(&peer, in_done.client);
+}
+END_TEST
+
 FIXTURE_MAIN("client/view", test_small, test_parts, test_replay, test_numbers_beyond, test_cut, test_between,
-             test_off_host, test_lost, test_bad_entries)
+             test_off_host, test_lost, test_bad_entries, test_change_in_done)

@@ -15,10 +15,6 @@
 #include "client/view.h"
 #include "proto/base/alloc.h"
 
-static void answered_silently(kd_client *client, Call *call)
-{
-}
-
 void lease_release(kd_client *client, uint64_t epoch, int64_t lease)
 {
         MsgRelease message = { .lease = lease };
@@ -27,7 +23,7 @@ void lease_release(kd_client *client, uint64_t epoch, int64_t lease)
         if (client->closed || client->epoch != epoch || client->connection.fd < 0 || client->broken ||
             call_new(client, METHOD_RELEASE, &message, &call, NULL))
                 return;
-        call->end = answered_silently;
+        call->abandoned = true;
         call_start(call);
 }
 
@@ -52,7 +48,7 @@ static void acquire_cancel(Call *call)
         Call *cancel;
 
         if (call->list == &client->calls.flight && !call_new(client, METHOD_CANCEL, &message, &cancel, NULL)) {
-                cancel->end = answered_silently;
+                cancel->abandoned = true;
                 call_start_before(cancel, client->calls.waiting.first);
         }
         call_abandon(call);

@@ -187,10 +187,6 @@ static int change_send(Change *change, Part *part, MsgViewCreate *create, kd_err
 }
 
 /* Drops a view of the daemon's without waiting for the answer. */
-static void drop_end(kd_client *client, Call *call)
-{
-}
-
 static void change_drop(Change *change, uint32_t remote)
 {
         MsgViewDrop message = { .view = remote };
@@ -200,7 +196,7 @@ static void change_drop(Change *change, uint32_t remote)
         if (client->epoch != change->epoch || client->connection.fd < 0 ||
             call_new(client, METHOD_VIEW_DROP, &message, &call, NULL))
                 return;
-        call->end = drop_end;
+        call->abandoned = true;
         call_start(call);
         client_drive(client, false);
 }

@@ -79,10 +79,7 @@ static int acquire_progress(Call *call, kd_progress progress, void *data)
 
 static int acquire_given_up(kd_error *error)
 {
-        Fault fault = FAULT_NULL;
-
-        (void)fault_set(&fault, FAULT_CANCELLED, "the caller gave the acquire up");
-        return failure_fault(error, &fault);
+        return failure_refuse(error, FAULT_CANCELLED, "the caller gave the acquire up");
 }
 
 static int acquire_await(Call **call, int64_t deadline, kd_progress progress, void *data, kd_error *error)
@@ -161,17 +158,15 @@ static int kernel_open_local(kd_kernel *kernel, const LocalRepository *local, co
                              kd_error *error)
 {
         Text path = arena_format(&kernel->arena, "%s/%.*s", local->base, TEXT_PRINT(variant->variant));
-        Fault fault = FAULT_NULL;
         int r;
 
         if (!path.data)
                 return failure_memory(error);
         kernel->fd = open(path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (kernel->fd < 0) {
-                (void)fault_set(&fault, FAULT_GONE, "the local repository's variant %s cannot be opened (%s): register "
-                                "it again once it is there", path.data, strerrordesc_np(errno));
-                return failure_fault(error, &fault);
-        }
+        if (kernel->fd < 0)
+                return failure_refuse(error, FAULT_GONE, "the local repository's variant %s cannot be opened (%s): "
+                                                         "register it again once it is there", path.data,
+                                      strerrordesc_np(errno));
         r = kernel_set_path(kernel, path, error);
         return !r && !kernel->metadata ? kernel_set_metadata(kernel, variant->metadata, error) : r;
 }

@@ -183,6 +183,8 @@ static void explain_mode(Explanation *explanation, const ViewCandidate *chosen)
 
 static const char *reference_reason(const Found *found)
 {
+        if (found->pinned)
+                return "an administrator pinned it to this commit on this host";
         switch (found->reference.kind) {
         case REFERENCE_VERSION:
                 return "the Hub must be asked which commit the version is";
@@ -213,9 +215,11 @@ static int explain_reference(Explanation *explanation)
                 return r;
         if (hit.answer != INDEX_FOUND || !found_of_hit(asker->host, &hit, &found))
                 return 0;
-        source = found.reference.kind == REFERENCE_PATH ?
-                         arena_format(explanation->arena, "path:%.*s", TEXT_PRINT(found.reference.path)) :
-                         found.source;
+        source = found.source;
+        if (found.reference.kind == REFERENCE_PATH)
+                source = arena_format(explanation->arena, "path:%.*s", TEXT_PRINT(found.reference.path));
+        else if (found.pinned)
+                source = arena_format(explanation->arena, "pin:%.*s", TEXT_PRINT(found.reference.commit));
         trace_add(&explanation->trace, "reference", reference_describe(&found.reference, explanation->arena), true,
                   source, INTEGER_ABSENT, "%s", reference_reason(&found));
         return 0;

@@ -39,6 +39,15 @@ static bool found_of_row(const HostMapping *host, const IndexHit *hit, Found *fo
         return true;
 }
 
+static void found_pin(const HostMapping *host, Found *found)
+{
+        const Pin *pin = host->pins ? pins_find(host->pins, &found->reference) : NULL;
+
+        found->pinned = pin != NULL;
+        if (pin)
+                found->reference.commit = pin->commit;
+}
+
 bool found_of_hit(const HostMapping *host, const ViewHit *hit, Found *ret_found)
 {
         const Entry *entry = hit->entry;
@@ -46,14 +55,19 @@ bool found_of_hit(const HostMapping *host, const ViewHit *hit, Found *ret_found)
         ret_found->repository = NULL;
         ret_found->fault = NULL;
         ret_found->variant = TEXT_NULL;
-        if (!entry)
-                return found_of_row(host, &hit->host, ret_found);
+        if (!entry) {
+                if (!found_of_row(host, &hit->host, ret_found))
+                        return false;
+                found_pin(host, ret_found);
+                return true;
+        }
         ret_found->mode = entry->modes[hit->mode].mode;
         ret_found->has_range = entry->has_range;
         ret_found->range = entry->range;
         ret_found->source = TEXT("view");
         ret_found->reference = entry->modes[hit->mode].reference;
         ret_found->repository = ret_found->reference.local;
+        found_pin(host, ret_found);
         return true;
 }
 

@@ -9,7 +9,8 @@ typedef struct Found {
         bool has_range;
         CapabilityRange range;
         Text source;            /* "file:NAME" or "view" */
-        Reference reference;    /* texts belong to the index or the entry */
+        Reference reference;    /* texts belong to the index, the entry or the pins */
+        bool pinned;            /* its commit is an administrator's */
         Repository *repository; /* of PATH and LOCAL; borrowed; NULL: not there */
         const Fault *fault;     /* why not, if known */
         Text variant;           /* of a repository, once it is chosen */

@@ -18,6 +18,7 @@ static HostMapping *host_mapping_free(HostMapping *mapping)
         }
         alloc_free(mapping->paths);
         alloc_free(mapping->read_at_s);
+        pins_unref(mapping->pins);
         arena_deinit(&mapping->fault_arena);
         index_block_free(mapping->block);
         alloc_free(mapping);
@@ -101,6 +102,13 @@ int host_mapping_new(Entry *const *entries, size_t n_entries, const HostSource *
         return 0;
 }
 
+void host_mapping_set_pins(HostMapping *mapping, Pins *pins)
+{
+        pins_ref(pins);
+        pins_unref(mapping->pins);
+        mapping->pins = pins;
+}
+
 int host_mapping_set_path(HostMapping *mapping, size_t n, Repository *repository, const Fault *fault)
 {
         HostPath *path = &mapping->paths[n];
@@ -136,7 +144,7 @@ bool host_mapping_is_same(const HostMapping *a, const HostMapping *b)
         /* The checksum stands for all of the block but the generation, and
          * reading two blocks whole would hold up the loop. */
         if (a->block_size != b->block_size || a->index.header->checksum != b->index.header->checksum ||
-            a->n_paths != b->n_paths)
+            a->n_paths != b->n_paths || !pins_are_same(a->pins, b->pins))
                 return false;
         for (size_t i = 0; i < a->n_paths; i++)
                 if (!path_is_same(&a->paths[i], &b->paths[i]))

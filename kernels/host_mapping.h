@@ -1,4 +1,4 @@
-/* One generation of the host mapping: what files say, as an index, and what
+/* One generation of the host mapping: what files and administrators say, as an index, and what
  * the daemon has read of the directories that it names.
  *
  * Built on the file thread, handed to the loop as a value, counted (the count
@@ -7,10 +7,11 @@
 #pragma once
 
 #include "kernels/entry.h"
+#include "kernels/pins.h"
 #include "proto/index_reader.h"
 
 typedef struct HostSource {
-        Text name;          /* as answers show it: "file:NAME" */
+        Text name;          /* as answers show it: "file:NAME", "stored" */
         int64_t read_at_s; /* when it was read, on the clock that explain is given */
 } HostSource;
 
@@ -30,6 +31,7 @@ typedef struct HostMapping {
         int64_t *read_at_s; /* by source */
         size_t n_paths;     /* the distinct paths of references, as the index numbers them */
         HostPath *paths;
+        Pins *pins;         /* counted; NULL: none */
         Arena fault_arena;
         MsgMappingFault *faults; /* of newer files than those in force, or of these if none ever were */
         size_t n_faults;
@@ -44,12 +46,15 @@ HostMapping *host_mapping_ref(HostMapping *mapping);
 HostMapping *host_mapping_unref(HostMapping *mapping);
 DEFINE_CLEANUP(HostMapping *, host_mapping_unref)
 
+/* The pins that hold for it, counted up here; before the loop has it. */
+void host_mapping_set_pins(HostMapping *mapping, Pins *pins);
+
 /* Says what path number n is: a repository (counted up here), or NULL and why.
  * 0 or -ENOMEM. */
 int host_mapping_set_path(HostMapping *mapping, size_t n, Repository *repository, const Fault *fault);
 
 /* Whether the two say the same, their generations and the times of reading
- * aside: the files, and what was read of the directories. */
+ * aside: the files, what is stored, the pins, and what was read of the directories. */
 bool host_mapping_is_same(const HostMapping *a, const HostMapping *b);
 
 /* Replaces the faults, copying them. 0 or -ENOMEM, which leaves the old ones. */

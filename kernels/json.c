@@ -448,6 +448,36 @@ JsonMember json_member_next(const JsonValue *object, JsonMember member)
 
 /* --- JSON pointers --- */
 
+/* --- printing --- */
+
+static int print_part(const char *data, size_t size, void *buffer)
+{
+        return buffer_append(buffer, data, size) < 0 ? -1 : 0;
+}
+
+int json_value_print(const JsonValue *value, Buffer *buffer)
+{
+        return json_dump_callback(value_of(value), print_part, buffer, JSON_ENCODE_ANY) < 0 ? error_trace(-ENOMEM) : 0;
+}
+
+int json_text_print(Text text, Buffer *buffer)
+{
+        char escaped[8];
+        int r = buffer_append(buffer, "\"", 1);
+
+        for (size_t i = 0; !r && i < text.size; i++) {
+                unsigned char c = (unsigned char)text.data[i];
+
+                if (c == '"' || c == '\\')
+                        r = buffer_append(buffer, (char[]){ '\\', (char)c }, 2);
+                else if (c < 0x20)
+                        r = buffer_append(buffer, escaped, (size_t)snprintf(escaped, sizeof(escaped), "\\u%04x", c));
+                else
+                        r = buffer_append(buffer, text.data + i, 1);
+        }
+        return r ? r : buffer_append(buffer, "\"", 1);
+}
+
 static size_t put(char *buffer, size_t size, size_t used, char c)
 {
         if (used + 1 < size)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/base/buffer.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 #include "proto/fault.h"
@@ -63,6 +64,13 @@ typedef struct JsonMember {
 
 JsonMember json_member_first(const JsonValue *object);
 JsonMember json_member_next(const JsonValue *object, JsonMember member);
+
+/* Appends the value as JSON of one line, keys in the order of the file. 0 or
+ * -ENOMEM, after which part of it may be appended. */
+int json_value_print(const JsonValue *value, Buffer *buffer);
+
+/* Appends the text as a JSON string, quotes included. 0, -ENOMEM. */
+int json_text_print(Text text, Buffer *buffer);
 
 /* Where a value stands: built on the stack while going down, printed as a JSON
  * pointer only when there is something to complain about. */

@@ -20,7 +20,8 @@ typedef struct MappingReader {
 } MappingReader;
 
 typedef struct MappingSource {
-        Text name;    /* "50-site.json", for `file:50-site.json` */
+        Text name;    /* "50-site.json", for `file:50-site.json`; as it is where it is no file's */
+        bool no_file; /* the stored mapping */
         Text path;
         int64_t read_at_us;
 } MappingSource;
@@ -48,6 +49,10 @@ DEFINE_CLEANUP(MappingSet *, mapping_set_free)
  * reader NULL: the real files. 0 (look at n_faults), or negative. */
 int mapping_set_add_file(MappingSet *set, Text name, Text path, Text bytes, int64_t read_at_us,
                          const MappingReader *reader);
+
+/* The same for bytes of that form that are no file: answers show `name` as their
+ * source, faults as their file, and nothing but lock files is watched. */
+int mapping_set_add_bytes(MappingSet *set, Text name, Text bytes, int64_t read_at_us, const MappingReader *reader);
 
 /* Reads and adds one file, for --check-config FILE…. File thread or start-up only. */
 int mapping_set_load_file(MappingSet *set, const char *path, int64_t now_us);

@@ -130,37 +130,50 @@ Text mapping_fault_describe(const MsgMappingFault *fault, Arena *arena)
 
 /* --- files --- */
 
-static int add_source(MappingSet *set, Text name, Text path, int64_t read_at_us)
+static int add_source(MappingSet *set, const MappingSource *from)
 {
-        MappingSource source = { .read_at_us = read_at_us };
+        MappingSource source = *from;
         int r = grow((void **)&set->sources, set->n_sources, &set->sources_capacity, sizeof(*set->sources));
 
         if (!r)
-                r = arena_copy(&set->arena, name, &source.name);
+                r = arena_copy(&set->arena, from->name, &source.name);
         if (!r)
-                r = arena_copy(&set->arena, path, &source.path);
+                r = arena_copy(&set->arena, from->path, &source.path);
         if (r < 0)
                 return error_trace(r);
         set->sources[set->n_sources++] = source;
         return 0;
 }
 
-int mapping_set_add_file(MappingSet *set, Text name, Text path, Text bytes, int64_t read_at_us,
-                         const MappingReader *reader)
+static int add_bytes(MappingSet *set, const MappingSource *source, Text bytes, const MappingReader *reader)
 {
         uint16_t number = (uint16_t)set->n_sources;
-        int r;
+        int r = add_source(set, source);
 
-        if (set->n_sources == LIMIT_MAPPING_FILES)
-                return mapping_set_fault_whole(set, path, "there are too many mapping files; put some together");
-        r = add_source(set, name, path, read_at_us);
-        if (!r)
-                r = mapping_set_watch(set, path);
+        if (!r && !source->no_file)
+                r = mapping_set_watch(set, source->path);
         if (!r)
                 r = mapping_file_read(set, number, bytes, reader);
         if (set->n_faults)
                 drop_entries(set);
         return error_trace(r);
+}
+
+int mapping_set_add_file(MappingSet *set, Text name, Text path, Text bytes, int64_t read_at_us,
+                         const MappingReader *reader)
+{
+        const MappingSource source = { .name = name, .path = path, .read_at_us = read_at_us };
+
+        if (set->n_sources == LIMIT_MAPPING_FILES)
+                return mapping_set_fault_whole(set, path, "there are too many mapping files; put some together");
+        return add_bytes(set, &source, bytes, reader);
+}
+
+int mapping_set_add_bytes(MappingSet *set, Text name, Text bytes, int64_t read_at_us, const MappingReader *reader)
+{
+        const MappingSource source = { .name = name, .path = name, .no_file = true, .read_at_us = read_at_us };
+
+        return add_bytes(set, &source, bytes, reader);
 }
 
 static int load_file(MappingSet *set, Text name, Text path, int64_t now_us)

@@ -17,7 +17,7 @@ import tree
 BUILD = pathlib.Path(sys.argv[1])
 
 WORLD = re.compile(r"""^(?:
-    (?:uv|curl|sd|sqlite3|archive|seccomp)_.* | cu[A-Z].* |
+    (?:uv|curl|sd|archive|seccomp)_.* | cu[A-Z].* |
     socket|socketpair|connect|bind|listen|accept4?|recv(?:from|msg)?|send(?:to|msg)?|poll|ppoll|select|epoll_.* |
     clock_gettime|gettimeofday|time|nanosleep|usleep|sleep|
     pthread_create|fork|vfork|execve?|execvp|posix_spawnp?|system|popen|dlopen|
@@ -38,6 +38,7 @@ PROCESS = re.compile(r"""^(?:
 HOMES = [
     (re.compile(r"^msgpack_.*"), re.compile(r"^codec.*")),
     (re.compile(r"^json(?:p|_).*"), re.compile(r"^json$")),
+    (re.compile(r"^sqlite3_.*"), re.compile(r"^store_db$")),
     (re.compile(r"^(?:EVP|SHA\d*|OPENSSL|CRYPTO)_.*"), re.compile(r"^hash$")),
 ]
 

@@ -17,6 +17,7 @@ ELSEWHERE = {
     "kernels/index_pool.c": "kernels/test-index_builder.c",
     "kernels/layer_set.c": "kernels/test-index_builder.c",
     "kernels/perfect_hash.c": "kernels/test-index_builder.c",
+    "kernels/stored.c": "kernels/test-store.c",
     "kernels/mapping_set.c": "kernels/test-mapping-file.c",
     # The library is tested by its public functions, against a scripted peer.
     "client/answer.c": "client/test-acquire.c",

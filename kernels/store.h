@@ -1,0 +1,58 @@
+/* What administrators say by command, kept: the stored mapping and the pins, in
+ * a database and, for the day when that is damaged, in an export beside it.
+ * Whatever store_apply has acknowledged is on the disk in both.
+ *
+ * Store thread only; what it hands out are values. */
+#pragma once
+
+#include "kernels/stored.h"
+
+#define STORE_DATABASE "kernelsd.db"
+#define STORE_EXPORT "export.json"
+
+/* Ranges of one layer and device: half of what an index takes, so that files
+ * have the other half. */
+#define LIMIT_STORED_RANGES (LIMIT_RANGES / 2)
+
+typedef enum StoreChangeKind {
+        STORE_MAPPING_ADD,     /* rows go on top of what is stored */
+        STORE_MAPPING_REPLACE, /* rows are all there is */
+        STORE_MAPPING_REMOVE,  /* layer, device, range */
+        STORE_PIN_SET,
+        STORE_PIN_DROP,
+} StoreChangeKind;
+
+typedef struct StoreChange {
+        StoreChangeKind kind;
+        StoredRows rows;       /* ADD, REPLACE */
+        Text layer;            /* REMOVE */
+        Text device;           /* REMOVE; absent: all of the layer */
+        bool has_range;        /* REMOVE; false: all of the device */
+        CapabilityRange range;
+        Pin pin;               /* SET; DROP without commit */
+
+        Fault fault;           /* filled in: name FAULT_NONE is good; a bad one is passed over */
+        size_t n_changed;      /* filled in: entries or pins */
+} StoreChange;
+
+/* How it is: good, or what is wrong; also good with something to tell. */
+typedef struct StoreHealth {
+        bool good;
+        char message[1024]; /* "": nothing to tell */
+} StoreHealth;
+
+typedef struct Store Store;
+
+/* Opens what is kept in the folder, which is there; repairs what can be
+ * repaired. Whatever is wrong with the files is for store_health: 0 or -ENOMEM. */
+int store_open(const char *folder, Store **ret_store);
+Store *store_close(Store *store);
+DEFINE_CLEANUP(Store *, store_close)
+
+/* What is kept; counted up for the caller. */
+Stored *store_stored(const Store *store);
+void store_health(const Store *store, StoreHealth *ret_health);
+
+/* Makes all changes together, each wholly or not at all, and tells in each what
+ * became of it. 0 or -ENOMEM, after which nothing was changed. */
+int store_apply(Store *store, StoreChange *const *changes, size_t n);

@@ -1,0 +1,59 @@
+/* The database of the store: SQLite, wrapped so that nobody else knows it. One
+ * connection, used by one thread at a time (the store's).
+ *
+ * Functions return 0; 1 with a problem; -ENOMEM. */
+#pragma once
+
+#include "kernels/stored.h"
+
+typedef enum StoreProblemKind {
+        STORE_DAMAGED,  /* not a database, or one whose pages contradict each other */
+        STORE_NEWER,    /* of a later schema than this program knows */
+        STORE_NO_SPACE,
+        STORE_FAILED,   /* cannot be opened, read or written: the message says why */
+} StoreProblemKind;
+
+typedef struct StoreProblem {
+        StoreProblemKind kind;
+        char message[512]; /* "/var/lib/kernelsd/kernelsd.db: disk I/O error" */
+} StoreProblem;
+
+typedef struct StoreDb StoreDb;
+
+/* Opens or makes the database, checks it, and brings its schema up to date.
+ * *ret_fresh: it was not there, or empty; a transaction has begun, in which the
+ * caller fills it and which he commits. */
+int store_db_open(const char *path, StoreDb **ret_db, bool *ret_fresh, StoreProblem *problem);
+StoreDb *store_db_close(StoreDb *db);
+DEFINE_CLEANUP(StoreDb *, store_db_close)
+
+int store_db_begin(StoreDb *db, StoreProblem *problem);
+int store_db_commit(StoreDb *db, StoreProblem *problem);
+void store_db_rollback(StoreDb *db);
+
+/* One change in a transaction, which can be taken back alone. */
+int store_db_mark(StoreDb *db, StoreProblem *problem);
+int store_db_keep(StoreDb *db, StoreProblem *problem);
+int store_db_take_back(StoreDb *db, StoreProblem *problem);
+
+/* The row goes in the place of one with the same layer, device and range. */
+int store_db_put_row(StoreDb *db, const StoredRow *row, StoreProblem *problem);
+
+/* device absent: all of the layer; range NULL: all of the device. */
+int store_db_remove_rows(StoreDb *db, Text layer, Text device, const CapabilityRange *range, size_t *ret_n,
+                         StoreProblem *problem);
+int store_db_clear_rows(StoreDb *db, StoreProblem *problem);
+
+/* How many ranges a layer has for a device. */
+int store_db_count_ranges(StoreDb *db, Text layer, Text device, size_t *ret_n, StoreProblem *problem);
+
+int store_db_put_pin(StoreDb *db, const Pin *pin, StoreProblem *problem);
+int store_db_drop_pin(StoreDb *db, Text repo, Text revision, size_t *ret_n, StoreProblem *problem);
+
+/* What was lost and could not be rebuilt, until it is forgotten. */
+int store_db_put_loss(StoreDb *db, Text what, StoreProblem *problem);
+int store_db_forget_losses(StoreDb *db, StoreProblem *problem);
+int store_db_loss(StoreDb *db, Arena *arena, Text *ret_what, StoreProblem *problem); /* absent: none */
+
+/* Everything, in the order that stored_new wants it. */
+int store_db_read(StoreDb *db, uint64_t number, Stored **ret_stored, StoreProblem *problem);

@@ -1,0 +1,303 @@
+#include "kernels/stored.h"
+
+#include <errno.h>
+
+#include "kernels/mapping_file.h"
+#include "proto/base/alloc.h"
+#include "proto/base/error.h"
+#include "proto/name.h"
+
+/* The mapping file and the export begin alike, and end alike from "mapping" on. */
+#define TEXT_HEAD "{ \"kernelsd\": 1,\n"
+
+/* --- rows from JSON --- */
+
+static int read_bound(const JsonValue *entry, const char *key, const JsonPath *path, OptionalInteger *ret_bound,
+                      Fault *fault)
+{
+        const JsonValue *value = json_value_get(entry, key);
+        JsonPath here = JSON_PATH_KEY(path, text_of(key));
+
+        *ret_bound = INTEGER_ABSENT;
+        if (!value)
+                return 0;
+        if (json_expect(value, JSON_KIND_INTEGER, &here, FAULT_BAD_REQUEST, fault))
+                return 1;
+        *ret_bound = INTEGER_PRESENT(json_value_integer(value));
+        return 0;
+}
+
+/* What tells the row from others. */
+static int read_key(const JsonValue *entry, const JsonPath *path, StoredRow *row, Fault *fault)
+{
+        const JsonValue *name = json_value_get(entry, "device");
+        Device device = DEVICE_NONE;
+        OptionalInteger min, max;
+
+        if (json_value_get(entry, "remove"))
+                return json_fault(fault, FAULT_BAD_REQUEST, path, "the stored mapping lies on top of the files and hides "
+                                  "nothing of theirs: write `remove` into a file of mapping.d");
+        if (name && (json_expect(name, JSON_KIND_TEXT, path, FAULT_BAD_REQUEST, fault) ||
+                     device_parse(json_value_text(name), &device, fault)))
+                return 1;
+        if (read_bound(entry, "min_capability", path, &min, fault) || read_bound(entry, "max_capability", path, &max, fault))
+                return 1;
+        row->device = name ? text_of(device_spelling(device)) : TEXT("");
+        return device_range(device, min.present ? &min.value : NULL, max.present ? &max.value : NULL, &row->range, fault);
+}
+
+static int read_row(const JsonValue *entry, Text layer, const JsonPath *path, Arena *arena, StoredRow *row, Fault *fault)
+{
+        CLEANUP_BUFFER Buffer buffer = BUFFER_NULL;
+        int r;
+
+        if (json_expect(entry, JSON_KIND_OBJECT, path, FAULT_BAD_REQUEST, fault) || read_key(entry, path, row, fault))
+                return 1;
+        r = json_value_print(entry, &buffer);
+        if (!r)
+                r = arena_copy(arena, buffer_text(&buffer), &row->json);
+        return r ? r : arena_copy(arena, layer, &row->layer);
+}
+
+static int count_rows(const JsonValue *mapping, size_t *ret_n, Fault *fault)
+{
+        size_t n = 0;
+
+        for (JsonMember m = json_member_first(mapping); m.value; m = json_member_next(mapping, m)) {
+                JsonPath path = JSON_PATH_KEY(NULL, m.key);
+
+                if (name_check_layer(m.key, fault) ||
+                    json_expect(m.value, JSON_KIND_ARRAY, &path, FAULT_BAD_REQUEST, fault))
+                        return 1;
+                n += json_value_size(m.value);
+        }
+        *ret_n = n;
+        return 0;
+}
+
+int stored_rows_read(const JsonValue *mapping, Arena *arena, StoredRows *ret_rows, Fault *fault)
+{
+        JsonPath root = JSON_PATH_KEY(NULL, TEXT("mapping"));
+        StoredRows rows = { 0 };
+        size_t n = 0;
+
+        if (!mapping)
+                return json_fault(fault, FAULT_BAD_REQUEST, &root, "is missing");
+        if (json_expect(mapping, JSON_KIND_OBJECT, &root, FAULT_BAD_REQUEST, fault) || count_rows(mapping, &n, fault))
+                return 1;
+        rows.items = arena_zeroed(arena, n + 1, sizeof(*rows.items));
+        if (!rows.items)
+                return error_trace(-ENOMEM);
+        for (JsonMember m = json_member_first(mapping); m.value; m = json_member_next(mapping, m)) {
+                JsonPath layer = JSON_PATH_KEY(&root, m.key);
+
+                for (size_t i = 0; i < json_value_size(m.value); i++) {
+                        JsonPath path = JSON_PATH_INDEX(&layer, i);
+                        int r = read_row(json_value_at(m.value, i), m.key, &path, arena, &rows.items[rows.n++], fault);
+
+                        if (r)
+                                return r;
+                }
+        }
+        *ret_rows = rows;
+        return 0;
+}
+
+static int check_bytes(Text bytes, Fault *fault)
+{
+        CLEANUP(mapping_set_freep) MappingSet *set = NULL;
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        int r = mapping_set_new(&set);
+
+        if (!r)
+                r = mapping_set_add_bytes(set, TEXT("mapping"), bytes, 0, NULL);
+        if (r < 0 || !set->n_faults)
+                return r;
+        return fault_set(fault, FAULT_BAD_REQUEST, "%.*s", TEXT_PRINT(mapping_fault_describe(&set->faults[0], &arena)));
+}
+
+int stored_rows_parse(Text bytes, Arena *arena, StoredRows *ret_rows, Fault *fault)
+{
+        CLEANUP(json_document_freep) JsonDocument *document = NULL;
+        JsonError error;
+        int r = check_bytes(bytes, fault);
+
+        if (r)
+                return r;
+        r = json_document_new(bytes, JSON_COMMENTS, NULL, &document, &error);
+        if (r)
+                return r < 0 ? r : fault_set(fault, FAULT_BAD_REQUEST, "mapping:%zu: %s", error.line, error.message);
+        return stored_rows_read(json_value_get(json_document_root(document), "mapping"), arena, ret_rows, fault);
+}
+
+/* --- the texts --- */
+
+static int put(Buffer *buffer, Text text)
+{
+        return buffer_append(buffer, text.data, text.size);
+}
+
+static int print_rows(const StoredRows *rows, Buffer *buffer)
+{
+        int r = put(buffer, TEXT(TEXT_HEAD "  \"mapping\": {"));
+
+        for (size_t i = 0; !r && i < rows->n; i++) {
+                const StoredRow *row = &rows->items[i];
+                bool first = !i || !text_equal(row->layer, row[-1].layer);
+                bool last = i + 1 == rows->n || !text_equal(row->layer, row[1].layer);
+
+                if (first)
+                        r = put(buffer, TEXT("\n    "));
+                if (first && !r)
+                        r = json_text_print(row->layer, buffer);
+                if (first && !r)
+                        r = put(buffer, TEXT(": ["));
+                if (!r)
+                        r = put(buffer, TEXT("\n      "));
+                if (!r)
+                        r = put(buffer, row->json);
+                if (!r)
+                        r = put(buffer, !last ? TEXT(",") : i + 1 == rows->n ? TEXT(" ]") : TEXT(" ],"));
+        }
+        return r ? r : put(buffer, TEXT(" } }\n"));
+}
+
+static int print_pin(const Pin *pin, bool last, Buffer *buffer)
+{
+        int r = put(buffer, TEXT("\n    { \"repo\": "));
+
+        if (!r)
+                r = json_text_print(pin->repo, buffer);
+        if (!r)
+                r = put(buffer, TEXT(", \"revision\": "));
+        if (!r)
+                r = json_text_print(pin->revision, buffer);
+        if (!r)
+                r = put(buffer, TEXT(", \"commit\": "));
+        if (!r)
+                r = json_text_print(pin->commit, buffer);
+        return r ? r : put(buffer, last ? TEXT(" }") : TEXT(" },"));
+}
+
+int stored_export(const Stored *stored, Buffer *buffer)
+{
+        const size_t head = sizeof(TEXT_HEAD) - 1;
+        int r = put(buffer, TEXT(TEXT_HEAD "  \"pins\": ["));
+
+        for (size_t i = 0; !r && i < stored->pins->n; i++)
+                r = print_pin(&stored->pins->items[i], i + 1 == stored->pins->n, buffer);
+        if (!r)
+                r = put(buffer, TEXT(" ],\n"));
+        return r ? r : buffer_append(buffer, stored->text.data + head, stored->text.size - head);
+}
+
+/* --- the export taken apart --- */
+
+static int import_text(const JsonValue *object, const char *key, const JsonPath *path, Arena *arena, Text *ret_text,
+                       Fault *fault)
+{
+        const JsonValue *value = json_value_get(object, key);
+
+        if (!value)
+                return json_fault(fault, FAULT_BAD_REQUEST, path, "has no `%s`", key);
+        if (json_expect(value, JSON_KIND_TEXT, path, FAULT_BAD_REQUEST, fault))
+                return 1;
+        return arena_copy(arena, json_value_text(value), ret_text);
+}
+
+static int import_pin(const JsonValue *value, const JsonPath *path, Arena *arena, Pin *pin, Fault *fault)
+{
+        int r = json_expect(value, JSON_KIND_OBJECT, path, FAULT_BAD_REQUEST, fault);
+
+        if (!r)
+                r = import_text(value, "repo", path, arena, &pin->repo, fault);
+        if (!r)
+                r = import_text(value, "revision", path, arena, &pin->revision, fault);
+        if (!r)
+                r = import_text(value, "commit", path, arena, &pin->commit, fault);
+        if (!r && !name_is_commit(pin->commit))
+                r = json_fault(fault, FAULT_BAD_REQUEST, path, "has no commit of 40 hex digits");
+        if (!r)
+                r = name_check_repository(pin->repo, fault);
+        return r ? r : name_check_revision(pin->revision, fault);
+}
+
+static int import_pins(const JsonValue *list, Arena *arena, Pin **ret_pins, size_t *ret_n, Fault *fault)
+{
+        JsonPath root = JSON_PATH_KEY(NULL, TEXT("pins"));
+        Pin *pins;
+        size_t n;
+
+        if (!list)
+                return json_fault(fault, FAULT_BAD_REQUEST, &root, "is missing");
+        if (json_expect(list, JSON_KIND_ARRAY, &root, FAULT_BAD_REQUEST, fault))
+                return 1;
+        n = json_value_size(list);
+        pins = arena_zeroed(arena, n + 1, sizeof(*pins));
+        if (!pins)
+                return error_trace(-ENOMEM);
+        for (size_t i = 0; i < n; i++) {
+                JsonPath path = JSON_PATH_INDEX(&root, i);
+                int r = import_pin(json_value_at(list, i), &path, arena, &pins[i], fault);
+
+                if (r)
+                        return r;
+        }
+        *ret_pins = pins;
+        *ret_n = n;
+        return 0;
+}
+
+int stored_import(Text bytes, Arena *arena, StoredRows *ret_rows, Pin **ret_pins, size_t *ret_n_pins, Fault *fault)
+{
+        CLEANUP(json_document_freep) JsonDocument *document = NULL;
+        const JsonValue *root;
+        JsonError error;
+        int r = json_document_new(bytes, 0, NULL, &document, &error);
+
+        if (r)
+                return r < 0 ? r : fault_set(fault, FAULT_BAD_REQUEST, "line %zu: %s", error.line, error.message);
+        root = json_document_root(document);
+        if (json_expect(root, JSON_KIND_OBJECT, NULL, FAULT_BAD_REQUEST, fault))
+                return 1;
+        r = import_pins(json_value_get(root, "pins"), arena, ret_pins, ret_n_pins, fault);
+        return r ? r : stored_rows_read(json_value_get(root, "mapping"), arena, ret_rows, fault);
+}
+
+/* --- the value --- */
+
+int stored_new(const StoredRows *rows, const Pin *pins, size_t n_pins, uint64_t number, Stored **ret_stored)
+{
+        CLEANUP(stored_unrefp) Stored *stored = alloc_zeroed(1, sizeof(*stored));
+        int r;
+
+        if (!stored)
+                return error_trace(-ENOMEM);
+        stored->n_users = 1;
+        stored->number = number;
+        stored->n_entries = rows->n;
+        r = print_rows(rows, &stored->text);
+        if (!r)
+                r = pins_new(pins, n_pins, &stored->pins);
+        if (r < 0)
+                return r;
+        *ret_stored = STEAL(stored);
+        return 0;
+}
+
+Stored *stored_ref(Stored *stored)
+{
+        if (stored)
+                (void)__atomic_add_fetch(&stored->n_users, 1, __ATOMIC_RELAXED);
+        return stored;
+}
+
+Stored *stored_unref(Stored *stored)
+{
+        if (!stored || __atomic_sub_fetch(&stored->n_users, 1, __ATOMIC_ACQ_REL))
+                return NULL;
+        buffer_deinit(&stored->text);
+        pins_unref(stored->pins);
+        alloc_free(stored);
+        return NULL;
+}

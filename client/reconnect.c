@@ -14,8 +14,12 @@
 
 static int greet_other_protocol(kd_error *error, int64_t protocol)
 {
-        return failure_refuse(error, FAULT_PROTOCOL, "kernelsd speaks protocol %lld, this library protocol %d: install "
-                                                     "the same version of both", (long long)protocol, PROTOCOL);
+        Fault fault = FAULT_NULL;
+
+        (void)fault_set(&fault, FAULT_PROTOCOL,
+                        "kernelsd speaks protocol %lld, this library protocol %d: install the same version of both",
+                        (long long)protocol, PROTOCOL);
+        return failure_fault(error, &fault);
 }
 
 static int greet_read(kd_client *client, const Call *call, kd_error *error)

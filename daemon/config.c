@@ -119,6 +119,9 @@ static int config_settle_sockets(Config *config)
         r = config_copy_text(&config->socket, config->places.socket);
         if (r < 0)
                 return r;
+        r = config_copy_text(&config->state_dir, config->places.state);
+        if (r < 0)
+                return r;
         return config_copy_text(&config->admin_socket, config->places.admin_socket);
 }
 

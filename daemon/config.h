@@ -23,7 +23,7 @@ typedef enum QuotaDomain { QUOTA_DOMAIN_UID, QUOTA_DOMAIN_CGROUP } QuotaDomain;
 #define OPTION_MEMBER(kind, member, key, minimum, maximum, preset, reload, where, argument, help) OPTION_C_##kind(member)
 
 /* Texts are owned. `socket` is always set, by an option or by the places;
- * `admin_socket` NULL means that there is none. `places.runtime` is NULL where
+ * `admin_socket` NULL means that there is none, `state_dir` that nothing can be stored. `places.runtime` is NULL where
  * an option names the socket: then nobody makes a folder for it. */
 typedef struct Config {
         OPTION_TABLE(OPTION_MEMBER)

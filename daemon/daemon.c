@@ -16,6 +16,7 @@
 #include "daemon/config_limits.h"
 #include "daemon/log.h"
 #include "daemon/reload.h"
+#include "daemon/state.h"
 #include "kernels/host_mapping.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
@@ -78,6 +79,8 @@ static void daemon_mapping_finished(void *data)
                 daemon_fail(daemon, "cannot make the first mapping", -ENOMEM);
         if (daemon->reload)
                 reload_mapping_finished(daemon->reload);
+        if (daemon->mapping)
+                state_mapping_finished(daemon->state);
 }
 
 /* A good new configuration: what can change while sessions run does. */
@@ -103,6 +106,7 @@ static void daemon_session_closed(void *data, Session *session)
         if (!session->holdings)
                 return;
         acquire_forget_session(session);
+        state_forget_session(daemon->state, session);
         daemon->n_views -= holdings_n_views(session->holdings);
         daemon->n_leases -= session->holdings->n_leases;
         session->holdings = holdings_free(session->holdings);
@@ -180,11 +184,20 @@ static int daemon_make_workers(Daemon *daemon, char *const *arguments)
 
         r = worker_new(loop, &daemon->worker);
         if (r == 0)
+                r = state_new(daemon, daemon->config->state_dir, &daemon->state);
+        if (r == 0)
                 r = mapping_loader_new(loop, daemon->worker, &daemon->config->places, owner, &daemon->loader);
         if (r == 0)
                 r = reload_new(daemon->worker, daemon->loader, arguments, daemon->config, daemon_adopt_config, daemon,
                                &daemon->reload);
         return r == 0 ? watchdog_new(loop, daemon->worker, &daemon->watchdog) : r;
+}
+
+static int daemon_take_state_folder(Daemon *daemon, Fault *fault)
+{
+        const char *folder = daemon->config->state_dir;
+
+        return folder ? state_take_folder(folder, &daemon->state_fd, fault) : 0;
 }
 
 static int daemon_start(Daemon *daemon, char *const *arguments, Fault *fault)
@@ -195,6 +208,8 @@ static int daemon_start(Daemon *daemon, char *const *arguments, Fault *fault)
         daemon->started_ms = loop_now_ms(&daemon->loop);
         r = front_open(&daemon->front, daemon->config, fault);
         if (r == 0)
+                r = daemon_take_state_folder(daemon, fault);
+        if (r == 0)
                 r = daemon_make_instance(daemon);
         if (r == 0)
                 r = daemon_make_sessions(daemon);
@@ -203,7 +218,7 @@ static int daemon_start(Daemon *daemon, char *const *arguments, Fault *fault)
         if (r == 0)
                 r = daemon_watch_signals(daemon);
         if (r == 0)
-                mapping_loader_load(daemon->loader);
+                state_begin(daemon->state);
         return r;
 }
 
@@ -214,13 +229,14 @@ static int daemon_start(Daemon *daemon, char *const *arguments, Fault *fault)
  * what the step holds goes with the process. */
 static void daemon_leave(Daemon *daemon)
 {
-        log_error(FAILURE, NULL, "the file thread hangs in a system call; stopping without it");
+        log_error(FAILURE, NULL, "the file thread or the store thread hangs in a system call; stopping without it");
         front_deinit(&daemon->front);
         _exit(EXIT_FAILURE);
 }
 
 static void daemon_stop(Daemon *daemon)
 {
+        state_stop(daemon->state);
         front_close(&daemon->front);
         sessions_close(daemon->sessions);
         acquires_close(daemon->acquires);
@@ -235,6 +251,8 @@ static void daemon_stop(Daemon *daemon)
                         daemon_leave(daemon);
                 worker_close(daemon->worker);
         }
+        if (!state_close(daemon->state, STOP_PATIENCE_MS))
+                daemon_leave(daemon);
         lease_locks_close(daemon->locks);
         for (size_t i = 0; i < daemon->n_signals; i++)
                 uv_close((uv_handle_t *)&daemon->signals[i], NULL);
@@ -248,6 +266,8 @@ static void daemon_free_values(Daemon *daemon)
         arena_deinit(&daemon->arena);
         front_deinit(&daemon->front);
         config_free(daemon->config);
+        if (daemon->state_fd >= 0)
+                (void)close(daemon->state_fd);
 }
 
 static void daemon_not_started(Daemon *daemon, const char *why)
@@ -275,7 +295,7 @@ int daemon_run(Config *config, char *const *arguments)
         static Daemon daemon; /* large, one a process, and loop handles must not move */
         int r;
 
-        daemon = (Daemon){ .config = config };
+        daemon = (Daemon){ .config = config, .state_fd = -1 };
         front_prepare(&daemon.front);
         log_open(config->log_level);
         r = loop_init(&daemon.loop);

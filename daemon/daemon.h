@@ -21,6 +21,7 @@
 typedef struct Acquires Acquires;
 typedef struct LeaseLocks LeaseLocks;
 typedef struct Reload Reload;
+typedef struct State State;
 
 /* Serves until SIGTERM or SIGINT. Owns `config` from the call on, also where
  * it fails; `arguments` is what config_load took, for a reload. Returns an
@@ -41,6 +42,8 @@ typedef struct Daemon {
         Watchdog *watchdog;
         LeaseLocks *locks;
         Acquires *acquires;
+        State *state;
+        int state_fd;         /* the folder that is kept in, under our flock; -1: none */
         HostMapping *mapping; /* the current generation; NULL until the first load, before which nobody is let in */
         Front front;
         uv_signal_t signals[DAEMON_SIGNALS];

@@ -8,6 +8,7 @@
 #include "daemon/daemon.h"
 #include "daemon/handlers.h"
 #include "daemon/log.h"
+#include "daemon/state.h"
 #include "proto/base/error.h"
 #include "proto/codec.h"
 #include "proto/payload.h"
@@ -26,6 +27,13 @@ static const RequestHandler handlers[] = {
         [METHOD_STATUS] = handle_status,
         [METHOD_CLIENTS] = handle_clients,
         [METHOD_MAPPING_LIST] = handle_mapping_list,
+        [METHOD_MAPPING_STORE] = handle_mapping_store,
+        [METHOD_MAPPING_REMOVE] = handle_mapping_remove,
+        [METHOD_MAPPING_LOAD] = handle_mapping_load,
+        [METHOD_MAPPING_DUMP] = handle_mapping_dump,
+        [METHOD_PIN_SET] = handle_pin_set,
+        [METHOD_PIN_DROP] = handle_pin_drop,
+        [METHOD_PIN_LIST] = handle_pin_list,
 };
 _Static_assert(ARRAY_SIZE(handlers) == _METHOD_MAX, "every method has a handler");
 
@@ -194,7 +202,8 @@ FrameVerdict dispatch_frame(void *data, Session *session, Text payload, const ch
                 *ret_reason = "a message that is no request";
                 return FRAME_FAULT;
         }
-        if (session->n_in_flight && acquire_is_in_flight(session, envelope.id)) {
+        if (session->n_in_flight && (acquire_is_in_flight(session, envelope.id) ||
+                                     state_is_in_flight(daemon->state, session, envelope.id))) {
                 *ret_reason = "a request with the number of one in flight";
                 return FRAME_FAULT;
         }

@@ -5,6 +5,7 @@
 #include "daemon/daemon.h"
 #include "daemon/handlers.h"
 #include "daemon/holdings.h"
+#include "daemon/state.h"
 #include "kernels/host_mapping.h"
 #include "proto/base/error.h"
 #include "proto/codec.h"
@@ -47,6 +48,15 @@ static void status_of_sessions(const Daemon *daemon, const Session *session, Msg
         result->queued_bytes = (int64_t)(accounts_total(daemon->accounts, ACCOUNT_BYTES) - session_input_bytes(session));
 }
 
+static void status_of_state(const State *state, MsgStatusResult *result)
+{
+        const StoreHealth *health = state_health(state);
+
+        result->state_ok = health->good;
+        if (health->message[0])
+                result->state_message = text_of(health->message);
+}
+
 int handle_status(Request *request)
 {
         Daemon *daemon = request->daemon;
@@ -58,6 +68,7 @@ int handle_status(Request *request)
         result->instance = text_of(daemon->instance);
         result->uptime_s = (int64_t)((loop_now_ms(&daemon->loop) - daemon->started_ms) / 1000);
         status_of_mapping(daemon->mapping, result);
+        status_of_state(daemon->state, result);
         status_of_sessions(daemon, request->session, result);
         result->absent.items = daemon->features.absent;
         result->absent.n = daemon->features.n_absent;

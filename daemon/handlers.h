@@ -30,6 +30,15 @@ int handle_acquire(Request *request);
 int handle_release(Request *request);
 int handle_cancel(Request *request);
 
+/* handle_state.c */
+int handle_mapping_store(Request *request);
+int handle_mapping_remove(Request *request);
+int handle_mapping_load(Request *request);
+int handle_mapping_dump(Request *request);
+int handle_pin_set(Request *request);
+int handle_pin_drop(Request *request);
+int handle_pin_list(Request *request);
+
 /* handle_status.c */
 int handle_status(Request *request);
 int handle_clients(Request *request);

@@ -42,6 +42,13 @@ int holdings_new(const MsgHello *hello, Holdings **ret_holdings, Fault *fault)
         return 0;
 }
 
+void upload_clear(Upload *upload)
+{
+        buffer_deinit(&upload->bytes);
+        charge_clear(&upload->charge);
+        upload->n_parts = 0;
+}
+
 static void held_view_deinit(HeldView *held)
 {
         if (held->view)
@@ -75,6 +82,7 @@ Holdings *holdings_free(Holdings *holdings)
                 held_local_deinit(&holdings->locals[i]);
         alloc_free(holdings->locals);
         alloc_free(holdings->environment);
+        upload_clear(&holdings->upload);
         alloc_free(holdings);
         return NULL;
 }

@@ -8,6 +8,7 @@
 #include "kernels/environment.h"
 #include "kernels/resolve.h"
 #include "kernels/view.h"
+#include "proto/base/buffer.h"
 #include "proto/limits.h"
 
 typedef struct Wait Wait; /* daemon/acquire.h */
@@ -29,6 +30,13 @@ typedef struct HeldLocal {
  * Bounds the work of looking for those that nobody refers to any more. */
 #define HOLDINGS_LOCALS 1024
 
+/* The parts of a mapping.load that have come. */
+typedef struct Upload {
+        Buffer bytes;
+        Charge charge;
+        int64_t n_parts;
+} Upload;
+
 typedef struct Holdings {
         Environment *environment;
         ChoiceMemo *memo;
@@ -39,6 +47,7 @@ typedef struct Holdings {
         uint32_t next_local; /* the number of the session's next local repository */
         uint32_t last_lease;
         Wait *waits;   /* acquires in flight */
+        Upload upload; /* of mapping.load, up to its last part */
         Lease *leases; /* newest first */
         size_t n_leases;
         Charge charge; /* of the leases */
@@ -75,6 +84,9 @@ void holdings_sweep_locals(Holdings *holdings);
 
 /* Own entries of all its views. */
 size_t holdings_n_entries(const Holdings *holdings);
+
+/* Forgets the parts. */
+void upload_clear(Upload *upload);
 
 /* Views beyond view 1. */
 size_t holdings_n_views(const Holdings *holdings);

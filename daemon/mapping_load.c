@@ -30,7 +30,8 @@ static int load_sources(const MappingSet *set, Arena *arena, HostSource **ret_so
         if (!sources)
                 return error_trace(-ENOMEM);
         for (size_t i = 0; i < set->n_sources; i++) {
-                sources[i].name = arena_format(arena, "file:%.*s", TEXT_PRINT(set->sources[i].name));
+                sources[i].name = arena_format(arena, "%s%.*s", set->sources[i].no_file ? "" : "file:",
+                                               TEXT_PRINT(set->sources[i].name));
                 sources[i].read_at_s = set->sources[i].read_at_us / 1000000;
                 if (!sources[i].name.data)
                         return error_trace(-ENOMEM);
@@ -53,6 +54,8 @@ static int load_build(MappingLoad *load, const MappingSet *set)
                              &load->mapping, &fault);
         if (r > 0)
                 fault_list_add(&load->faults, TEXT("mapping.d"), 0, 0, TEXT_NULL, "%s", fault.message);
+        if (r == 0 && load->stored)
+                host_mapping_set_pins(load->mapping, load->stored->pins);
         return r < 0 ? error_trace(r) : 0;
 }
 
@@ -81,6 +84,24 @@ int mapping_load_watch_folders(MappingLoad *load)
         return 0;
 }
 
+static int load_add_stored(const MappingLoad *load, MappingSet *set)
+{
+        if (!load->stored || !load->stored->n_entries)
+                return 0;
+        return mapping_set_add_bytes(set, TEXT("stored"), buffer_text(&load->stored->text), load_now_us(), NULL);
+}
+
+/* The first files are faulty already: what is stored does not wait for them. */
+static int load_stored_alone(MappingLoad *load)
+{
+        CLEANUP(mapping_set_freep) MappingSet *set = NULL;
+        int r = mapping_set_new(&set);
+
+        if (r == 0)
+                r = load_add_stored(load, set);
+        return r == 0 && set->n_faults == 0 ? load_build(load, set) : r;
+}
+
 static int load_read(MappingLoad *load)
 {
         CLEANUP(mapping_set_freep) MappingSet *set = NULL;
@@ -90,12 +111,16 @@ static int load_read(MappingLoad *load)
         if (r < 0)
                 return error_trace(r);
         load->n_files = set->n_sources;
+        r = load_add_stored(load, set);
+        if (r < 0)
+                return error_trace(r);
         fault_list_copy(&load->faults, set->faults, set->n_faults);
-        if (set->n_faults == 0) {
+        if (set->n_faults == 0)
                 r = load_build(load, set);
-                if (r < 0)
-                        return r;
-        }
+        else if (load->first)
+                r = load_stored_alone(load);
+        if (r < 0)
+                return r;
         r = load_watch_files(load, set);
         if (r < 0)
                 return r;
@@ -181,6 +206,7 @@ MappingLoad *mapping_load_free(MappingLoad *load)
         if (!load)
                 return NULL;
         host_mapping_unref(load->mapping);
+        stored_unref(load->stored);
         fault_list_deinit(&load->faults);
         watch_points_deinit(&load->points);
         arena_deinit(&load->arena);

@@ -11,6 +11,7 @@
 #include "daemon/worker.h"
 #include "kernels/host_mapping.h"
 #include "kernels/mapping_file.h"
+#include "kernels/stored.h"
 
 typedef struct MappingLoad {
         Job job;       /* job.done and `data` are the submitter's */
@@ -21,8 +22,10 @@ typedef struct MappingLoad {
         size_t n_folders;
         uint64_t generation;
         uint64_t key;
+        Stored *stored;       /* what lies on top of the files; counted; NULL: nothing */
+        bool first;           /* nothing is in force: of faulty files, the stored mapping alone */
 
-        HostMapping *mapping; /* NULL: the files have faults */
+        HostMapping *mapping; /* NULL: what there is has faults; with `first` perhaps one beside the faults */
         size_t n_scanned;     /* of its paths */
         size_t n_files;
         FaultList faults;

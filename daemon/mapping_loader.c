@@ -19,6 +19,7 @@ struct MappingLoader {
         Places places;        /* its folders alone */
         Watch *watch;
         HostMapping *mapping; /* in force; NULL before the first load */
+        Stored *stored;       /* for the next load */
         MappingLoad *load;    /* in the file thread */
         uint64_t generation;  /* of the newest mapping */
         uint64_t key;
@@ -30,6 +31,7 @@ static void loader_free(MappingLoader *loader)
 {
         watch_close(loader->watch);
         host_mapping_unref(loader->mapping);
+        stored_unref(loader->stored);
         places_deinit(&loader->places);
         alloc_free(loader);
 }
@@ -45,7 +47,7 @@ static void loader_log_faults(const FaultList *faults, bool first)
                 log_error(MAPPING, &fields, "%.*s", TEXT_PRINT(mapping_fault_describe(&faults->items[i], &arena)));
         }
         log_error(MAPPING, NULL, "the mapping files are faulty; %s",
-                  first ? "nothing is mapped" : "what was in force before stays so");
+                  first ? "no file is mapped" : "what was in force before stays so");
 }
 
 static void loader_log_paths(const HostMapping *mapping)
@@ -74,20 +76,27 @@ static void loader_swap(MappingLoader *loader, HostMapping *mapping)
         loader->owner.loaded(loader->owner.data, host_mapping_ref(mapping));
 }
 
-/* The first files are faulty already: nothing is mapped, and status says why. */
-static int loader_begin_empty(MappingLoader *loader, const FaultList *faults)
+static int loader_make_empty(MappingLoader *loader, HostMapping **ret_mapping)
 {
-        CLEANUP(host_mapping_unrefp) HostMapping *mapping = NULL;
         Fault fault;
         int r;
 
-        r = host_mapping_new(NULL, 0, NULL, 0, loader->generation + 1, loader->key, &mapping, &fault);
-        if (r != 0)
-                return error_trace(r < 0 ? r : -EINVAL);
-        r = host_mapping_set_faults(mapping, faults->items, faults->n);
+        r = host_mapping_new(NULL, 0, NULL, 0, loader->generation + 1, loader->key, ret_mapping, &fault);
+        return r == 0 ? 0 : error_trace(r < 0 ? r : -EINVAL);
+}
+
+/* The first files are faulty already: what is stored is mapped, or nothing, and
+ * status says why. `mapping`, which may be NULL, becomes the loader's. */
+static int loader_begin_without(MappingLoader *loader, HostMapping *mapping, const FaultList *faults)
+{
+        CLEANUP(host_mapping_unrefp) HostMapping *first = mapping;
+        int r = first ? 0 : loader_make_empty(loader, &first);
+
+        if (r == 0)
+                r = host_mapping_set_faults(first, faults->items, faults->n);
         if (r < 0)
                 return error_trace(r);
-        loader_swap(loader, STEAL(mapping));
+        loader_swap(loader, STEAL(first));
         return 0;
 }
 
@@ -107,13 +116,16 @@ static bool loader_knows_faults(const MappingLoader *loader, const FaultList *fa
         return true;
 }
 
-static int loader_take_faults(MappingLoader *loader, const FaultList *faults)
+/* `mapping`, which may be NULL, is what can be served beside the faults. */
+static int loader_take_faults(MappingLoader *loader, HostMapping *mapping, const FaultList *faults)
 {
+        CLEANUP(host_mapping_unrefp) HostMapping *owned = mapping;
+
         if (loader_knows_faults(loader, faults))
                 return 0;
         loader_log_faults(faults, !loader->mapping);
         if (!loader->mapping)
-                return loader_begin_empty(loader, faults);
+                return loader_begin_without(loader, STEAL(owned), faults);
         return error_trace(host_mapping_set_faults(loader->mapping, faults->items, faults->n));
 }
 
@@ -138,7 +150,7 @@ static int loader_take(MappingLoader *loader, MappingLoad *load)
         int r = 0;
 
         if (load->faults.n > 0)
-                r = loader_take_faults(loader, &load->faults);
+                r = loader_take_faults(loader, STEAL(load->mapping), &load->faults);
         else if (loader->mapping && host_mapping_is_same(load->mapping, loader->mapping))
                 r = loader_keep_mapping(loader);
         else
@@ -163,7 +175,7 @@ static void loader_failed(MappingLoader *loader, int r)
         fields.error = r;
         log_error(FAILURE, &fields, "cannot load the mapping: %s", strerrordesc_np(-r));
         fault_list_add(&faults, TEXT("mapping.d"), 0, 0, TEXT_NULL, "cannot be loaded: %s", strerrordesc_np(-r));
-        (void)loader_take_faults(loader, &faults);
+        (void)loader_take_faults(loader, NULL, &faults);
 }
 
 static void loader_start(MappingLoader *loader);
@@ -200,6 +212,8 @@ static void loader_start(MappingLoader *loader)
                 return;
         }
         loader->load->data = loader;
+        loader->load->stored = stored_ref(loader->stored);
+        loader->load->first = !loader->mapping;
         loader->load->job.done = loader_on_done;
         worker_submit(loader->worker, &loader->load->job);
 }
@@ -210,6 +224,18 @@ void mapping_loader_load(MappingLoader *loader)
                 loader->again = true;
         else
                 loader_start(loader);
+}
+
+void mapping_loader_set_stored(MappingLoader *loader, Stored *stored)
+{
+        stored_ref(stored);
+        stored_unref(loader->stored);
+        loader->stored = stored;
+}
+
+bool mapping_loader_is_good(const MappingLoader *loader)
+{
+        return loader->mapping && loader->mapping->n_faults == 0;
 }
 
 static void loader_on_changed(void *data)

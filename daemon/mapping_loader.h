@@ -1,4 +1,4 @@
-/* The host mapping from its files: read by the file thread at the start, on a
+/* The host mapping from its files and, on top of them, what is stored: read by the file thread at the start, on a
  * change of the files and on reload. A faulty set changes nothing but the
  * faults: they stand in the mapping that is in force. */
 #pragma once
@@ -10,6 +10,7 @@
 #include "daemon/worker.h"
 
 typedef struct HostMapping HostMapping; /* kernels/host_mapping.h */
+typedef struct Stored Stored;           /* kernels/stored.h */
 typedef struct MappingLoader MappingLoader;
 
 typedef struct MappingLoaderOwner {
@@ -28,6 +29,12 @@ int mapping_loader_new(uv_loop_t *loop, Worker *worker, const Places *places, Ma
 
 /* Asks for a load; asking again before it begins is one load. */
 void mapping_loader_load(MappingLoader *loader);
+
+/* What the next load puts on top of the files; counted up here. */
+void mapping_loader_set_stored(MappingLoader *loader, Stored *stored);
+
+/* Whether the newest load is in force. */
+bool mapping_loader_is_good(const MappingLoader *loader);
 
 /* Cancels and closes; calls its owner no more. Before worker_close. */
 void mapping_loader_close(MappingLoader *loader);

@@ -26,6 +26,8 @@
           "Listen here for clients. A socket that systemd passes goes first.")                                       \
         O(TEXT, admin_socket, "admin_socket", 0, 0, NULL, START, ANY, "PATH",                                        \
           "Listen here for administrators. The user's daemon has no such socket unless this names one.")             \
+        O(TEXT, state_dir, "state_dir", 0, 0, NULL, START, ANY, "DIR",                                               \
+          "Keep the stored mapping and the pins in DIR. One daemon has it at a time.")                               \
         O(WORD, log_level, "log_level", 0, 4, LOG_LEVEL_INFO, LIVE, ANY, "error|warning|notice|info|debug",          \
           "The least important messages that are written.")                                                          \
         O(INTEGER, hello_ms, "hello_ms", 10, 600000, LIMIT_HELLO_MS, LIVE, ANY, "MS",                                \

@@ -43,6 +43,7 @@ void places_facts(bool system, const char *config_dir, PlacesFacts *ret_facts)
                 .home = getenv("HOME"),
                 .xdg_config_home = getenv("XDG_CONFIG_HOME"),
                 .xdg_runtime_dir = getenv("XDG_RUNTIME_DIR"),
+                .xdg_state_home = getenv("XDG_STATE_HOME"),
         };
 
         (void)snprintf(run_user, sizeof(run_user), "/run/user/%lu", (unsigned long)facts.uid);
@@ -117,6 +118,19 @@ static int places_set_sockets(Places *places, const PlacesFacts *facts)
         return places->socket && places->admin_socket ? 0 : error_trace(-ENOMEM);
 }
 
+static int places_set_state(Places *places, const PlacesFacts *facts)
+{
+        if (facts->system)
+                places->state = places_copy("/var/lib/kernelsd");
+        else if (is_absolute(facts->xdg_state_home))
+                places->state = places_join(facts->xdg_state_home, "kernelsd");
+        else if (is_absolute(facts->home))
+                places->state = places_join(facts->home, ".local/state/kernelsd");
+        else
+                return 0;
+        return places->state ? 0 : error_trace(-ENOMEM);
+}
+
 int places_init(Places *places, const PlacesFacts *facts)
 {
         CLEANUP(places_deinit) Places made = PLACES_NULL;
@@ -126,6 +140,8 @@ int places_init(Places *places, const PlacesFacts *facts)
         if (r < 0)
                 return r;
         r = places_set_sockets(&made, facts);
+        if (r == 0)
+                r = places_set_state(&made, facts);
         if (r < 0)
                 return r;
         *places = made;
@@ -140,6 +156,7 @@ void places_deinit(Places *places)
         alloc_free(places->runtime);
         alloc_free(places->socket);
         alloc_free(places->admin_socket);
+        alloc_free(places->state);
         *places = PLACES_NULL;
 }
 

@@ -17,6 +17,7 @@ typedef struct Places {
         char *runtime;      /* the user's folder for the socket, to be made; NULL for the system */
         char *socket;       /* default path; the configuration may say another */
         char *admin_socket; /* NULL: none */
+        char *state;        /* what is stored; NULL: a user without a home, where an option must say it */
 } Places;
 
 #define PLACES_NULL ((Places){ 0 })
@@ -29,6 +30,7 @@ typedef struct PlacesFacts {
         const char *home;            /* $HOME, else the password file's */
         const char *xdg_config_home; /* ignored unless absolute, as XDG says */
         const char *xdg_runtime_dir;
+        const char *xdg_state_home; /* ignored unless absolute */
         bool has_run_user;           /* /run/user/<uid> exists */
 } PlacesFacts;
 

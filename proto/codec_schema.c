@@ -57,6 +57,15 @@
 #define KEY_OF_ClientsResult(...) KEY(MsgClientsResult, __VA_ARGS__)
 #define KEY_OF_MappingEntry(...) KEY(MsgMappingEntry, __VA_ARGS__)
 #define KEY_OF_MappingListResult(...) KEY(MsgMappingListResult, __VA_ARGS__)
+#define KEY_OF_MappingBytes(...) KEY(MsgMappingBytes, __VA_ARGS__)
+#define KEY_OF_MappingRemove(...) KEY(MsgMappingRemove, __VA_ARGS__)
+#define KEY_OF_MappingPart(...) KEY(MsgMappingPart, __VA_ARGS__)
+#define KEY_OF_MappingDumpResult(...) KEY(MsgMappingDumpResult, __VA_ARGS__)
+#define KEY_OF_PinSet(...) KEY(MsgPinSet, __VA_ARGS__)
+#define KEY_OF_PinDrop(...) KEY(MsgPinDrop, __VA_ARGS__)
+#define KEY_OF_Pin(...) KEY(MsgPin, __VA_ARGS__)
+#define KEY_OF_PinListResult(...) KEY(MsgPinListResult, __VA_ARGS__)
+#define KEY_OF_ChangeResult(...) KEY(MsgChangeResult, __VA_ARGS__)
 
 #define SCHEMA_KEYS(type_, title_, keys_) static const SchemaKey keys_##type_[] = { keys_(KEY_OF_##type_) };
 SCHEMA_STRUCTS(SCHEMA_KEYS)

@@ -25,7 +25,14 @@ typedef enum MethodNeeds {
         M(CANCEL, "cancel", ANY, Cancel, Empty, true, "Gives up a request in flight, which is then answered with `cancelled`.") \
         M(STATUS, "status", ANY, Empty, StatusResult, true, "Totals, and what is wrong.")                          \
         M(CLIENTS, "clients", OWN, Page, ClientsResult, true, "Who is connected and holds what.")                  \
-        M(MAPPING_LIST, "mapping.list", ADMIN, Page, MappingListResult, true, "The host mapping.")
+        M(MAPPING_LIST, "mapping.list", ADMIN, Page, MappingListResult, true, "The host mapping.") \
+        M(MAPPING_STORE, "mapping.store", ADMIN, MappingBytes, ChangeResult, false, "Puts entries into the stored mapping, which lies on top of the files; the same layer, device type and range again replaces. Answered when it is on the disk and in force.") \
+        M(MAPPING_REMOVE, "mapping.remove", ADMIN, MappingRemove, ChangeResult, false, "Removes entries from the stored mapping. What a file says is removed there.") \
+        M(MAPPING_LOAD, "mapping.load", ADMIN, MappingPart, ChangeResult, false, "Replaces the stored mapping whole; nothing changes before the last part.") \
+        M(MAPPING_DUMP, "mapping.dump", ADMIN, Page, MappingDumpResult, true, "The stored mapping as a mapping file; `after` and `limit` are bytes, at most 524,288 at once.") \
+        M(PIN_SET, "pin.set", ADMIN, PinSet, ChangeResult, false, "Says which commit a version or a branch of a repository means on this host.") \
+        M(PIN_DROP, "pin.drop", ADMIN, PinDrop, ChangeResult, false, "Takes that back.") \
+        M(PIN_LIST, "pin.list", ADMIN, Page, PinListResult, true, "The pins.")
 
 typedef enum MethodNumber {
 #define M(constant, name, needs, params, result, idempotent, meaning) METHOD_##constant,

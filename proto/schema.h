@@ -138,7 +138,7 @@ typedef struct TextList {
 #define ANSWER_FACT_KEYS(F) \
         F(STRING, layer, NILABLE, _, 0, "as asked for") \
         F(STRING, mode, NILABLE, _, 0, "the mode that matched; `fallback` may be one") \
-        F(STRING, source, NILABLE, _, 0, "`file:NAME` or `view`") \
+        F(STRING, source, NILABLE, _, 0, "`file:NAME`, `stored` or `view`") \
         F(OPTIONAL, min, NILABLE, _, 0, "lowest capability of the entry; nil on devices without") \
         F(OPTIONAL, max, NILABLE, _, 0, "highest capability of the entry; nil: no limit") \
         F(MAP, reference, NILABLE, AnswerReference, 0, "what the entry refers to") \
@@ -166,7 +166,7 @@ typedef struct TextList {
         F(STRING, candidate, REQUIRED, _, 0, "what was looked at") \
         F(STRING, verdict, REQUIRED, _, 0, "`taken` or `refused`") \
         F(STRING, reason, REQUIRED, _, 0, "why") \
-        F(STRING, source, NILABLE, _, 0, "`file:NAME`, `view`, or `path:DIRECTORY`") \
+        F(STRING, source, NILABLE, _, 0, "`file:NAME`, `stored`, `view`, `path:DIRECTORY` or `pin:COMMIT`") \
         F(OPTIONAL, age_s, NILABLE, _, 0, "seconds since that source was read")
 
 #define EXPLAIN_RESULT_KEYS(F) \
@@ -228,6 +228,8 @@ typedef struct TextList {
         F(INTEGER, index_bytes, REQUIRED, _, 0, "size of the index") \
         F(BOOL, mapping_ok, REQUIRED, _, 0, "false: the newest files have errors and the last good set is in force") \
         F(LIST, mapping_faults, REQUIRED, MappingFault, 0, "why not; at most 16 of them") \
+        F(BOOL, state_ok, REQUIRED, _, 0, "false: what is stored cannot be changed, or some of it was lost") \
+        F(STRING, state_message, NILABLE, _, 0, "why not, or what was mended at the start; nil: nothing to tell") \
         F(INTEGER, sessions, REQUIRED, _, 0, "this one included") \
         F(INTEGER, views, REQUIRED, _, 0, "beyond view 1 of each session, which `hello` makes") \
         F(INTEGER, entries, REQUIRED, _, 0, "own entries of all views") \
@@ -238,6 +240,51 @@ typedef struct TextList {
         F(INTEGER, requests, REQUIRED, _, 0, "handled since the start") \
         F(INTEGER, refused, REQUIRED, _, 0, "connections turned away since the start") \
         F(STRINGS, absent, REQUIRED, _, 64, "newer kernel features that were tried and are not there")
+
+#define MAPPING_BYTES_KEYS(F) \
+        F(BINARY, bytes, REQUIRED, _, 0, "a mapping in the form of a mapping file")
+
+#define MAPPING_PART_KEYS(F) \
+        F(INTEGER, part, REQUIRED, _, 0, "0, then one more each time; 0 begins anew") \
+        F(BOOL, last, REQUIRED, _, 0, "the parts, one behind the other, are the mapping file") \
+        F(BINARY, bytes, REQUIRED, _, 0, "the next bytes of a mapping file")
+
+#define MAPPING_REMOVE_KEYS(F) \
+        F(STRING, layer, REQUIRED, _, 0, "the layer") \
+        F(STRING, device, NILABLE, _, 0, "device type; nil: all that is stored for the layer") \
+        F(OPTIONAL, min_capability, NILABLE, _, 0, "lowest capability") \
+        F(OPTIONAL, max_capability, NILABLE, _, 0, "highest capability; both nil: all ranges of the device")
+
+#define CHANGE_RESULT_KEYS(F) \
+        F(INTEGER, changed, REQUIRED, _, 0, "how many entries or pins were set or removed") \
+        F(INTEGER, generation, REQUIRED, _, 0, "of the host mapping that is in force now") \
+        F(BOOL, in_force, REQUIRED, _, 0, "false: it is kept, but mapping files have errors, and it waits for these to be mended; also after a part that is not the last")
+
+#define MAPPING_DUMP_RESULT_KEYS(F) \
+        F(INTEGER, generation, REQUIRED, _, 0, "of what is stored; a page of another one means: begin again") \
+        F(BINARY, bytes, REQUIRED, _, 0, "the next bytes of the stored mapping, in the form of a mapping file") \
+        F(OPTIONAL, next, NILABLE, _, 0, "for `after`; nil: that was all")
+
+#define PIN_KEYS(F) \
+        F(STRING, repo, REQUIRED, _, 0, "`org/name` on the Hub") \
+        F(STRING, revision, REQUIRED, _, 0, "a branch or a tag; version N is the branch vN") \
+        F(STRING, commit, REQUIRED, _, 0, "what it means on this host: 40 hex digits")
+
+#define PIN_SET_KEYS(F) \
+        F(STRING, repo, REQUIRED, _, LIMIT_REPOSITORY, "`org/name` on the Hub, with exactly one of `version`, `revision`") \
+        F(OPTIONAL, version, NILABLE, _, 0, "N, meaning branch vN") \
+        F(STRING, revision, NILABLE, _, LIMIT_REVISION, "a branch or a tag") \
+        F(STRING, commit, REQUIRED, _, 0, "what it shall mean on this host: 40 hex digits")
+
+#define PIN_DROP_KEYS(F) \
+        F(STRING, repo, REQUIRED, _, LIMIT_REPOSITORY, "`org/name` on the Hub, with exactly one of `version`, `revision`") \
+        F(OPTIONAL, version, NILABLE, _, 0, "N, meaning branch vN") \
+        F(STRING, revision, NILABLE, _, LIMIT_REVISION, "a branch or a tag")
+
+#define PIN_LIST_RESULT_KEYS(F) \
+        F(INTEGER, generation, REQUIRED, _, 0, "of what is stored; a page of another one means: begin again") \
+        F(LIST, pins, REQUIRED, Pin, 0, "sorted by repository, revision") \
+        F(OPTIONAL, next, NILABLE, _, 0, "for `after`; nil: that was all")
 
 #define PAGE_KEYS(F) \
         F(OPTIONAL, after, NILABLE, _, 0, "`next` of the page before; nil: the first") \
@@ -274,7 +321,7 @@ typedef struct TextList {
         F(OPTIONAL, min_capability, NILABLE, _, 0, "lowest capability") \
         F(OPTIONAL, max_capability, NILABLE, _, 0, "highest capability; nil: no limit") \
         F(TABLE, modes, REQUIRED, AnswerReference, 0, "mode to reference") \
-        F(STRING, source, REQUIRED, _, 0, "`file:NAME`")
+        F(STRING, source, REQUIRED, _, 0, "`file:NAME` or `stored`")
 
 #define MAPPING_LIST_RESULT_KEYS(F) \
         F(INTEGER, generation, REQUIRED, _, 0, "of the host mapping; a page of another generation means: begin again") \
@@ -313,12 +360,21 @@ typedef struct TextList {
         S(Progress, "progress", PROGRESS_KEYS) \
         S(MappingFault, "fault in a mapping file", MAPPING_FAULT_KEYS) \
         S(StatusResult, "status, result", STATUS_RESULT_KEYS) \
-        S(Page, "clients and mapping.list", PAGE_KEYS) \
+        S(Page, "clients, mapping.list, mapping.dump and pin.list", PAGE_KEYS) \
         S(ClientLease, "lease of a client", CLIENT_LEASE_KEYS) \
         S(Client, "client", CLIENT_KEYS) \
         S(ClientsResult, "clients, result", CLIENTS_RESULT_KEYS) \
         S(MappingEntry, "entry of mapping.list", MAPPING_ENTRY_KEYS) \
-        S(MappingListResult, "mapping.list, result", MAPPING_LIST_RESULT_KEYS)
+        S(MappingListResult, "mapping.list, result", MAPPING_LIST_RESULT_KEYS) \
+        S(MappingBytes, "mapping.store", MAPPING_BYTES_KEYS) \
+        S(MappingRemove, "mapping.remove", MAPPING_REMOVE_KEYS) \
+        S(MappingPart, "mapping.load", MAPPING_PART_KEYS) \
+        S(MappingDumpResult, "mapping.dump, result", MAPPING_DUMP_RESULT_KEYS) \
+        S(PinSet, "pin.set", PIN_SET_KEYS) \
+        S(PinDrop, "pin.drop", PIN_DROP_KEYS) \
+        S(Pin, "pin", PIN_KEYS) \
+        S(PinListResult, "pin.list, result", PIN_LIST_RESULT_KEYS) \
+        S(ChangeResult, "mapping.store, mapping.remove, mapping.load, pin.set and pin.drop, result", CHANGE_RESULT_KEYS)
 
 /* Message structs are called Msg<Type>; a list of them Msg<Type>List. */
 #define SCHEMA_C_BOOL(name, type) bool name;

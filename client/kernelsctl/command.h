@@ -14,6 +14,8 @@
         O(SYSTEM, "system", NULL, "Ask the host's daemon, not the user's.")                                     \
         O(DEVICE, "device", "TYPE", "Device type: cpu, cuda, mps, neuron, npu, rocm, tpu or xpu. Default: cpu.")  \
         O(CAPABILITY, "capability", "N", "Capability of the device, for cuda and rocm: 90 or 9.0.")             \
+        O(MIN, "min-capability", "N", "The lowest capability of the entry: 75 or 7.5.")                         \
+        O(MAX, "max-capability", "N", "The highest capability of the entry.")                                   \
         O(MODE, "mode", "MODE", "inference or training, each alone or with `|torch_compile`. Default: inference.") \
         O(ARCH, "arch", "GFX", "For rocm: the device's gfx name.")                                              \
         O(TORCH, "torch", "VERSION", "Torch's version, such as 2.7.")                                           \
@@ -95,6 +97,13 @@ int verb_explain(const Arguments *arguments);
 int verb_acquire(const Arguments *arguments);
 int verb_mapping_list(const Arguments *arguments);
 int verb_mapping_check(const Arguments *arguments);
+int verb_mapping_store(const Arguments *arguments);
+int verb_mapping_remove(const Arguments *arguments);
+int verb_mapping_load(const Arguments *arguments);
+int verb_mapping_dump(const Arguments *arguments);
+int verb_pin(const Arguments *arguments);
+int verb_unpin(const Arguments *arguments);
+int verb_pins(const Arguments *arguments);
 int verb_clients(const Arguments *arguments);
 int verb_status(const Arguments *arguments);
 int verb_version(const Arguments *arguments);

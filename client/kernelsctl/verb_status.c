@@ -35,6 +35,18 @@ static void print_mapping(const kd_value *status)
                 print_fault(kd_value_at(faults, i));
 }
 
+static void print_state(const kd_value *status)
+{
+        const char *message = field_text(status, "state_message", NULL);
+        bool good = kd_value_as_bool(kd_value_get(status, "state_ok"));
+
+        if (good && !message)
+                return;
+        printf("stored       ");
+        output_text(good ? COLOUR_NONE : COLOUR_BAD, message ? message : "cannot be changed");
+        putchar('\n');
+}
+
 static void print_absent(const kd_value *absent)
 {
         if (!kd_value_count(absent))
@@ -57,6 +69,7 @@ static void print_status(const kd_value *status)
                kd_value_as_bool(kd_value_get(status, "system")) ? "the host's" : "a user's",
                output_age(field_number(status, "uptime_s", 0), age, sizeof(age)));
         print_mapping(status);
+        print_state(status);
         printf("sessions     %lld; views %lld, own entries %lld; turned away %lld\n",
                field_number(status, "sessions", 0), field_number(status, "views", 0), field_number(status, "entries", 0),
                field_number(status, "refused", 0));
@@ -83,5 +96,7 @@ int verb_status(const Arguments *arguments)
                 print_status(status);
         else if (output_json("status", status))
                 return 1;
-        return kd_value_as_bool(kd_value_get(status, "mapping_ok")) ? 0 : 1;
+        return kd_value_as_bool(kd_value_get(status, "mapping_ok")) &&
+                               kd_value_as_bool(kd_value_get(status, "state_ok")) ?
+                       0 : 1;
 }

@@ -319,6 +319,7 @@ class Daemon:
         self.config = self.folder / "config"
         self.mapping_folder = self.config / "mapping.d"
         self.run = self.folder / "run"
+        self.state = self.folder / "state"
         self.socket = self.run / "socket"
         self.admin_socket = self.run / "admin"
         self.log_path = self.folder / "log"
@@ -326,6 +327,7 @@ class Daemon:
         self.peers = []
         self.mapping_folder.mkdir(parents=True)
         self.run.mkdir()
+        self.state.mkdir(mode=0o700)
         self.log_path.touch()
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(str(self.folder / "notify"))
@@ -334,7 +336,7 @@ class Daemon:
         if uid is not None:
             self.folder.chmod(0o755)
             (self.folder / "notify").chmod(0o777)
-            for path in (self.run, self.config, self.mapping_folder):
+            for path in (self.run, self.state, self.config, self.mapping_folder):
                 os.chown(path, uid, uid)
 
     def write_mapping(self, mapping, name="50-test.json"):
@@ -346,7 +348,7 @@ class Daemon:
         return self.mapping_folder / name
 
     def arguments(self, *more):
-        arguments = [str(KERNELSD), "--config-dir", str(self.config)]
+        arguments = [str(KERNELSD), "--config-dir", str(self.config), "--state-dir", str(self.state)]
         if self.system:
             arguments += ["--system", "--admin-socket", str(self.admin_socket)]
         return [*arguments, *map(str, more)]

@@ -57,15 +57,17 @@ int private_daemon_prepare(PrivateDaemon *made)
 /* Never returns. */
 static void become_daemon(const PrivateDaemon *made, const char *program, int cpu, const char *const *arguments)
 {
-        static char config_option[] = "--config-dir", socket_option[] = "--socket";
-        char config[128];
-        char *argv[MAX_ARGUMENTS] = { (char *)program, config_option, config, socket_option, (char *)made->socket };
+        static char config_option[] = "--config-dir", socket_option[] = "--socket", state_option[] = "--state-dir";
+        char config[128], state[128];
+        char *argv[MAX_ARGUMENTS] = { (char *)program, config_option, config, socket_option, (char *)made->socket,
+                                      state_option, state };
         int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        size_t n = 5;
+        size_t n = 7;
         cpu_set_t set;
 
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         snprintf(config, sizeof(config), "%s/config", made->folder);
+        snprintf(state, sizeof(state), "%s/state", made->folder);
         while (arguments && *arguments && n + 1 < MAX_ARGUMENTS)
                 argv[n++] = (char *)*arguments++;
         if (cpu >= 0) {

@@ -78,6 +78,27 @@ START_TEST(test_config_dir)
 }
 END_TEST
 
+static void expect_state(PlacesFacts facts, const char *path)
+{
+        CLEANUP(places_deinit) Places places = PLACES_NULL;
+
+        ck_assert_int_eq(places_init(&places, &facts), 0);
+        if (path)
+                ck_assert_str_eq(places.state, path);
+        else
+                ck_assert_ptr_null(places.state);
+}
+
+START_TEST(test_state)
+{
+        expect_state((PlacesFacts){ .system = true, .home = "/home/u" }, "/var/lib/kernelsd");
+        expect_state((PlacesFacts){ .home = "/home/u" }, "/home/u/.local/state/kernelsd");
+        expect_state((PlacesFacts){ .home = "/home/u", .xdg_state_home = "/s" }, "/s/kernelsd");
+        expect_state((PlacesFacts){ .home = "/home/u", .xdg_state_home = "s" }, "/home/u/.local/state/kernelsd");
+        expect_state((PlacesFacts){ .config_dir = "/d" }, NULL);
+}
+END_TEST
+
 static int init_all(void)
 {
         CLEANUP(places_deinit) Places places = PLACES_NULL;
@@ -111,5 +132,5 @@ START_TEST(test_runtime)
 }
 END_TEST
 
-FIXTURE_MAIN("daemon/places", test_system, test_user, test_relative, test_no_home, test_config_dir, test_no_memory,
+FIXTURE_MAIN("daemon/places", test_system, test_user, test_relative, test_no_home, test_config_dir, test_state, test_no_memory,
              test_runtime)

@@ -15,10 +15,6 @@
 #include "client/view.h"
 #include "proto/base/alloc.h"
 
-static void answered_silently(kd_client *client, Call *call)
-{
-}
-
 void lease_release(kd_client *client, uint64_t epoch, int64_t lease)
 {
         MsgRelease message = { .lease = lease };
@@ -27,7 +23,7 @@ void lease_release(kd_client *client, uint64_t epoch, int64_t lease)
         if (client->closed || client->epoch != epoch || client->connection.fd < 0 || client->broken ||
             call_new(client, METHOD_RELEASE, &message, &call, NULL))
                 return;
-        call->end = answered_silently;
+        call->abandoned = true;
         call_start(call);
 }
 
@@ -52,7 +48,7 @@ static void acquire_cancel(Call *call)
         Call *cancel;
 
         if (call->list == &client->calls.flight && !call_new(client, METHOD_CANCEL, &message, &cancel, NULL)) {
-                cancel->end = answered_silently;
+                cancel->abandoned = true;
                 call_start_before(cancel, client->calls.waiting.first);
         }
         call_abandon(call);
@@ -83,10 +79,7 @@ static int acquire_progress(Call *call, kd_progress progress, void *data)
 
 static int acquire_given_up(kd_error *error)
 {
-        Fault fault = FAULT_NULL;
-
-        (void)fault_set(&fault, FAULT_CANCELLED, "the caller gave the acquire up");
-        return failure_fault(error, &fault);
+        return failure_refuse(error, FAULT_CANCELLED, "the caller gave the acquire up");
 }
 
 static int acquire_await(Call **call, int64_t deadline, kd_progress progress, void *data, kd_error *error)
@@ -165,17 +158,15 @@ static int kernel_open_local(kd_kernel *kernel, const LocalRepository *local, co
                              kd_error *error)
 {
         Text path = arena_format(&kernel->arena, "%s/%.*s", local->base, TEXT_PRINT(variant->variant));
-        Fault fault = FAULT_NULL;
         int r;
 
         if (!path.data)
                 return failure_memory(error);
         kernel->fd = open(path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (kernel->fd < 0) {
-                (void)fault_set(&fault, FAULT_GONE, "the local repository's variant %s cannot be opened (%s): register "
-                                "it again once it is there", path.data, strerrordesc_np(errno));
-                return failure_fault(error, &fault);
-        }
+        if (kernel->fd < 0)
+                return failure_refuse(error, FAULT_GONE, "the local repository's variant %s cannot be opened (%s): "
+                                                         "register it again once it is there", path.data,
+                                      strerrordesc_np(errno));
         r = kernel_set_path(kernel, path, error);
         return !r && !kernel->metadata ? kernel_set_metadata(kernel, variant->metadata, error) : r;
 }

@@ -105,10 +105,7 @@ MsgQuery query_message(const kd_query *query)
 
 int query_check(const kd_query *query, kd_error *error)
 {
-        Fault fault = FAULT_NULL;
-
         if (query->layer && query->device && query->mode)
                 return 0;
-        (void)fault_set(&fault, FAULT_BAD_REQUEST, "a query names layer, device and mode: set all three");
-        return failure_fault(error, &fault);
+        return failure_refuse(error, FAULT_BAD_REQUEST, "a query names layer, device and mode: set all three");
 }

@@ -13,11 +13,8 @@
 
 static int call_too_large(kd_error *error, size_t size)
 {
-        Fault fault = FAULT_NULL;
-
-        (void)fault_set(&fault, FAULT_TOO_LARGE, "the request has %zu bytes; at most %u are taken: ask for less at once",
-                        size, LIMIT_MESSAGE_IN);
-        return failure_fault(error, &fault);
+        return failure_refuse(error, FAULT_TOO_LARGE, "the request has %zu bytes; at most %u are taken: ask for less at "
+                                                      "once", size, LIMIT_MESSAGE_IN);
 }
 
 /* The frame up to where the params begin. */

@@ -32,7 +32,7 @@ struct kd_pending {
         bool repeatable;         /* may be sent again after the connection was lost */
         bool bound;              /* means something in this connection only: fails when that is lost */
         bool greets;             /* is the hello: goes before all else */
-        bool abandoned;          /* nobody waits any more; the answer is still to come */
+        bool abandoned;          /* nobody waits, or no more; the answer is still to come */
         unsigned n_losses;       /* connections lost since it was started */
         uint64_t begins;         /* in flight: place of its first byte in the output */
         uint64_t epoch;          /* in flight: the connection it was sent on */

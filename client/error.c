@@ -56,6 +56,19 @@ int failure_fault(kd_error *error, const Fault *fault)
         return (int)fault->name;
 }
 
+int failure_refuse(kd_error *error, FaultName name, const char *format, ...)
+{
+        char message[LIMIT_FAULT_MESSAGE + 4]; /* more than fits, so that the fault knows of a cut */
+        Fault fault = FAULT_NULL;
+        va_list arguments;
+
+        va_start(arguments, format);
+        (void)vsnprintf(message, sizeof(message), format, arguments);
+        va_end(arguments);
+        (void)fault_set(&fault, name, "%s", message);
+        return failure_fault(error, &fault);
+}
+
 int failure_memory(kd_error *error)
 {
         return failure_set(error, -ENOMEM, "this process has no memory left for the request");

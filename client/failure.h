@@ -14,8 +14,11 @@ int failure_set(kd_error *error, int code, const char *format, ...) __attribute_
 /* A negative errno that means: no daemon, or none any more. `retry` is true. */
 int failure_unreachable(kd_error *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* What the daemon answered, or what the library itself refuses in its words. */
+/* What the daemon answered. */
 int failure_fault(kd_error *error, const Fault *fault);
+
+/* What the library itself refuses in the daemon's words. */
+int failure_refuse(kd_error *error, FaultName name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 int failure_memory(kd_error *error);
 

@@ -20,20 +20,15 @@ static void dir_closep(DIR **dir)
 
 static int local_missing(kd_error *error, const char *path, int code)
 {
-        Fault fault = FAULT_NULL;
-
-        (void)fault_set(&fault, FAULT_NO_REPOSITORY, "the local repository %s cannot be read (%s): name a folder that "
-                        "holds build variants, or a `build` folder with them", path, strerrordesc_np(-code));
-        return failure_fault(error, &fault);
+        return failure_refuse(error, FAULT_NO_REPOSITORY, "the local repository %s cannot be read (%s): name a folder "
+                                                          "that holds build variants, or a `build` folder with them",
+                              path, strerrordesc_np(-code));
 }
 
 static int local_too_large(kd_error *error, const char *path, const char *what, unsigned limit)
 {
-        Fault fault = FAULT_NULL;
-
-        (void)fault_set(&fault, FAULT_TOO_LARGE, "the local repository %s has more than %u %s: keep fewer there", path,
-                        limit, what);
-        return failure_fault(error, &fault);
+        return failure_refuse(error, FAULT_TOO_LARGE, "the local repository %s has more than %u %s: keep fewer there",
+                              path, limit, what);
 }
 
 static int local_error(kd_error *error, const char *path, int code)
@@ -161,13 +156,11 @@ static int local_base(LocalRepository *local)
 int local_read(const char *path, LocalRepository **ret_local, kd_error *error)
 {
         CLEANUP(local_unrefp) LocalRepository *local = NULL;
-        Fault fault = FAULT_NULL;
         int r;
 
-        if (path[0] != '/' || strlen(path) > LIMIT_PATH) {
-                (void)fault_set(&fault, FAULT_INVALID_NAME, "\"%.200s\" names no local repository: give its absolute path", path);
-                return failure_fault(error, &fault);
-        }
+        if (path[0] != '/' || strlen(path) > LIMIT_PATH)
+                return failure_refuse(error, FAULT_INVALID_NAME, "\"%.200s\" names no local repository: give its "
+                                                                 "absolute path", path);
         local = alloc_zeroed(1, sizeof(*local));
         if (!local)
                 return failure_memory(error);

@@ -14,12 +14,8 @@
 
 static int greet_other_protocol(kd_error *error, int64_t protocol)
 {
-        Fault fault = FAULT_NULL;
-
-        (void)fault_set(&fault, FAULT_PROTOCOL,
-                        "kernelsd speaks protocol %lld, this library protocol %d: install the same version of both",
-                        (long long)protocol, PROTOCOL);
-        return failure_fault(error, &fault);
+        return failure_refuse(error, FAULT_PROTOCOL, "kernelsd speaks protocol %lld, this library protocol %d: install "
+                                                     "the same version of both", (long long)protocol, PROTOCOL);
 }
 
 static int greet_read(kd_client *client, const Call *call, kd_error *error)

@@ -82,10 +82,7 @@ static size_t entry_room(const kd_entry *from)
 
 static int entry_refuse(kd_error *error, const char *what)
 {
-        Fault fault = FAULT_NULL;
-
-        (void)fault_set(&fault, FAULT_BAD_REQUEST, "%s", what);
-        return failure_fault(error, &fault);
+        return failure_refuse(error, FAULT_BAD_REQUEST, "%s", what);
 }
 
 static int reference_fill(RecordReference *to, const kd_reference *from, char **place, LocalSet *known, kd_error *error)

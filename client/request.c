@@ -36,12 +36,9 @@ static const char *request_function(MethodNumber method)
 static int request_method(const char *name, MethodNumber *ret_method, kd_error *error)
 {
         MethodNumber method = method_find(text_of(name));
-        Fault fault = FAULT_NULL;
 
-        if (method == _METHOD_MAX) {
-                (void)fault_set(&fault, FAULT_UNKNOWN_METHOD, "protocol 1 has no method \"%.64s\"", name);
-                return failure_fault(error, &fault);
-        }
+        if (method == _METHOD_MAX)
+                return failure_refuse(error, FAULT_UNKNOWN_METHOD, "protocol 1 has no method \"%.64s\"", name);
         if (request_function(method))
                 return failure_set(error, -EINVAL, "%s is not called by name: use %s", name, request_function(method));
         *ret_method = method;

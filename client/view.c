@@ -84,20 +84,14 @@ static ViewRecord *view_find(kd_client *client, uint32_t number)
 
 static int view_missing(uint32_t number, kd_error *error)
 {
-        Fault fault = FAULT_NULL;
-
-        (void)fault_set(&fault, FAULT_BAD_REQUEST, "this client has no view %lu: make one with kd_view_create",
-                        (unsigned long)number);
-        return failure_fault(error, &fault);
+        return failure_refuse(error, FAULT_BAD_REQUEST, "this client has no view %lu: make one with kd_view_create",
+                              (unsigned long)number);
 }
 
 static int view_fixed(kd_error *error)
 {
-        Fault fault = FAULT_NULL;
-
-        (void)fault_set(&fault, FAULT_BAD_REQUEST, "view 0 is the host mapping and cannot be changed by a client: use "
-                                                   "view 1, or make one with kd_view_create");
-        return failure_fault(error, &fault);
+        return failure_refuse(error, FAULT_BAD_REQUEST, "view 0 is the host mapping and cannot be changed by a client: "
+                                                        "use view 1, or make one with kd_view_create");
 }
 
 int view_remote(kd_client *client, uint32_t number, uint32_t *ret_remote, kd_error *error)
@@ -187,10 +181,6 @@ static int change_send(Change *change, Part *part, MsgViewCreate *create, kd_err
 }
 
 /* Drops a view of the daemon's without waiting for the answer. */
-static void drop_end(kd_client *client, Call *call)
-{
-}
-
 static void change_drop(Change *change, uint32_t remote)
 {
         MsgViewDrop message = { .view = remote };
@@ -200,7 +190,7 @@ static void change_drop(Change *change, uint32_t remote)
         if (client->epoch != change->epoch || client->connection.fd < 0 ||
             call_new(client, METHOD_VIEW_DROP, &message, &call, NULL))
                 return;
-        call->end = drop_end;
+        call->abandoned = true;
         call_start(call);
         client_drive(client, false);
 }

@@ -14,13 +14,6 @@ typedef enum ConnectFor {
  * describe. 0, or what the library returned; `error` is filled in. */
 int connect_client(const Arguments *arguments, ConnectFor purpose, kd_client **ret_client, kd_error *error);
 
-/* The query that the options describe, for `layer`. 0, or 2 (exit status)
- * after a sentence on stderr. */
-int connect_query(const Arguments *arguments, const char *layer, kd_query *ret_query);
-
-/* "90" and "9.0" are the same capability: 0, or negative. */
-int capability_parse(const char *text, int64_t *ret_capability);
-
 static inline void kd_closep(kd_client **client)
 {
         kd_close(*client);

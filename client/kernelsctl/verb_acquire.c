@@ -8,6 +8,7 @@
 #include "client/kernelsctl/answer.h"
 #include "client/kernelsctl/connect.h"
 #include "client/kernelsctl/output.h"
+#include "client/kernelsctl/query.h"
 
 static void kernel_freep(kd_kernel **kernel)
 {
@@ -59,7 +60,7 @@ int verb_acquire(const Arguments *arguments)
         int64_t deadline = deadline_ms(arguments);
         kd_query query;
         kd_error error;
-        int r = connect_query(arguments, arguments->words[0], &query);
+        int r = query_from_arguments(arguments, arguments->words[0], &query);
 
         if (r)
                 return r;

@@ -5,6 +5,7 @@
 #include "client/kernelsctl/connect.h"
 #include "client/kernelsctl/field.h"
 #include "client/kernelsctl/output.h"
+#include "client/kernelsctl/query.h"
 #include "client/kernelsctl/table.h"
 
 static kd_value *query_to_value(const kd_query *query)
@@ -78,7 +79,7 @@ int verb_explain(const Arguments *arguments)
         const char *failed;
         kd_query query;
         kd_error error;
-        int r = connect_query(arguments, arguments->words[0], &query);
+        int r = query_from_arguments(arguments, arguments->words[0], &query);
 
         if (r)
                 return r;

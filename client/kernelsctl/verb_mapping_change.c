@@ -7,6 +7,7 @@
 #include "client/kernelsctl/connect.h"
 #include "client/kernelsctl/field.h"
 #include "client/kernelsctl/output.h"
+#include "client/kernelsctl/query.h"
 
 #define FILE_MAX (256u * 1024 * 1024) /* what the daemon takes of a mapping file */
 #define PART_BYTES (3u * 1024 * 1024) /* below what one message to the daemon holds */

@@ -4,6 +4,7 @@
 #include "client/kernelsctl/answer.h"
 #include "client/kernelsctl/connect.h"
 #include "client/kernelsctl/output.h"
+#include "client/kernelsctl/query.h"
 #include "client/kernelsctl/table.h"
 
 static void answers_freep(kd_answers **answers)
@@ -74,7 +75,7 @@ int verb_resolve(const Arguments *arguments)
         if (!queries)
                 return 1;
         for (size_t i = 0; i < arguments->n_words; i++) {
-                r = connect_query(arguments, arguments->words[i], &queries[i]);
+                r = query_from_arguments(arguments, arguments->words[i], &queries[i]);
                 if (r) {
                         free(queries);
                         return r;

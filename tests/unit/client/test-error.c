@@ -42,6 +42,11 @@ START_TEST(test_filling)
         ck_assert_int_eq(failure_unreachable(&error, -EPIPE, "Gone."), -EPIPE);
         ck_assert_str_eq(error.name, "unreachable");
         ck_assert(error.retry);
+        ck_assert_int_eq(failure_refuse(&error, FAULT_BUSY, "wait %d s", 2), KD_BUSY);
+        ck_assert_str_eq(error.name, "busy");
+        ck_assert_str_eq(error.message, "wait 2 s");
+        ck_assert(error.retry && error.code == KD_BUSY);
+        ck_assert_int_eq(failure_refuse(NULL, FAULT_GONE, "gone"), KD_GONE);
         ck_assert_int_eq(failure_memory(NULL), -ENOMEM);
 }
 END_TEST

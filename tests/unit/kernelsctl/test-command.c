@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "client/kernelsctl/command.h"
-#include "client/kernelsctl/connect.h"
+#include "client/kernelsctl/query.h"
 #include "tests/lib/fixture.h"
 
 static int run(const char *line)
@@ -59,7 +59,7 @@ static int64_t capability_of(const char *text)
         kd_query query;
 
         arguments.values[OPTION_CAPABILITY] = text;
-        return connect_query(&arguments, "L", &query) ? -2 : query.capability;
+        return query_from_arguments(&arguments, "L", &query) ? -2 : query.capability;
 }
 
 START_TEST(test_capabilities)

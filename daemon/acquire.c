@@ -16,19 +16,34 @@
 #include "proto/base/error.h"
 #include "proto/codec.h"
 
-/* A running check of one variant folder. */
+/* A running check of one variant folder, and then the opening of a lease for
+ * each who waits. */
 typedef struct Check {
         CheckJob job;
         Acquires *acquires;
-        struct Check *next; /* of those that run; all can be joined */
+        struct Check *next; /* of those that run */
         struct Check *previous;
         Wait *waits;
+        bool checked; /* nobody joins it any more */
+        int folder_fd;
+        Metadata *metadata;
+        size_t n_openings;
         char *path; /* of the repository */
         char *variant;
 } Check;
 
+/* One lease on its way, in the file thread; stays until that lets go of it,
+ * whether anybody waits or not. */
+typedef struct Opening {
+        LeaseOpening lease;
+        Check *check;
+        Wait *wait; /* NULL: who asked has left */
+        Charge charge;
+} Opening;
+
 struct Wait {
         Check *check;
+        Opening *opening; /* NULL: still being checked */
         Wait *next; /* of the same check */
         Wait *previous;
         Session *session;
@@ -128,6 +143,10 @@ static void wait_end(Wait *wait)
         Session *session = wait->session;
 
         wait_unlink(wait);
+        if (wait->opening) {
+                job_cancel(&wait->opening->lease.job);
+                wait->opening->wait = NULL;
+        }
         if (--acquires->n_waiting == 0)
                 (void)uv_timer_stop(&acquires->timer);
         wait_free(wait);
@@ -151,7 +170,7 @@ static void wait_leave(Wait *wait, const Fault *fault)
                 wait_end_with_fault(wait, fault);
         else
                 wait_end(wait);
-        if (!check->waits)
+        if (!check->waits && !check->checked)
                 job_cancel(&check->job.job);
 }
 
@@ -172,26 +191,31 @@ void acquire_forget_session(Session *session)
                 wait_leave(session->holdings->waits, NULL);
 }
 
-/* --- the end of a check --- */
+/* --- the lease of one who waits --- */
 
-/* Makes the asker's own lease and answers with it. 0; 1 with a fault. */
-static int wait_lease(Wait *wait, int folder_fd, const Metadata *metadata, Fault *fault)
+static int fault_leases(Fault *fault)
+{
+        return fault_set(fault, FAULT_LIMIT, "too many leases: release some, read the answers, or have quota.leases raised");
+}
+
+/* Makes the asker's own lease of what was opened and answers with it. 0; 1 with
+ * a fault. */
+static int wait_lease(Wait *wait, LeaseOpening *opening, Fault *fault)
 {
         Daemon *daemon = wait->check->acquires->daemon;
         Session *session = wait->session;
         Holdings *holdings = session->holdings;
         CLEANUP(lease_freep) Lease *lease = NULL;
-        CLEANUP_FD int fd = -1;
         int64_t number;
         int r;
 
         r = lease_new(wait->result.layer, text_of(wait->check->path), TEXT_NULL, wait->result.variant, &lease);
         if (r < 0)
                 return r;
-        while (holdings_charge_leases(holdings, session->charge.account, 1, session_unread_descriptors(session)) != 0)
-                if (!lease_locks_yield(daemon->locks, session->charge.account))
-                        return fault_set(fault, FAULT_LIMIT, "too many leases: release some, read the answers, or have quota.leases raised");
-        r = lease_lock(daemon->locks, lease, session->charge.account, folder_fd, &fd, fault);
+        if (holdings_charge_leases(holdings, session->charge.account, 1, session_unread_descriptors(session)) != 0)
+                return fault_leases(fault);
+        if (!opening->locked)
+                r = lease_keep_copy(daemon->locks, lease, session->charge.account, opening->fd, fault);
         if (r != 0) {
                 (void)holdings_charge_leases(holdings, session->charge.account, 0, session_unread_descriptors(session));
                 return r;
@@ -200,35 +224,98 @@ static int wait_lease(Wait *wait, int folder_fd, const Metadata *metadata, Fault
         daemon->n_leases++;
         number = holdings->last_lease;
         wait->result.lease = INTEGER_PRESENT(number);
-        acquire_result_set_metadata(&wait->result, metadata);
-        r = answer_result(session, wait->id, METHOD_ACQUIRE, &wait->result, STEAL_FD(fd));
+        acquire_result_set_metadata(&wait->result, wait->check->metadata);
+        r = answer_result(session, wait->id, METHOD_ACQUIRE, &wait->result, STEAL_FD(opening->fd));
         if (r != 0 && holdings_release(holdings, number, session_unread_descriptors(session)))
                 daemon->n_leases--;
         return 0;
 }
 
-static void wait_succeed(Wait *wait, int folder_fd, const Metadata *metadata)
+static void wait_end_with_result(Wait *wait, int r, Fault *fault)
 {
-        Fault fault;
-        int r;
-
-        r = wait_lease(wait, folder_fd, metadata, &fault);
         if (r < 0)
-                r = fault_set(&fault, FAULT_INTERNAL, "the daemon is short of memory");
+                r = fault_set(fault, FAULT_INTERNAL, "the daemon is short of memory");
         if (r != 0)
-                (void)answer_fault(wait->session, wait->id, &fault);
+                (void)answer_fault(wait->session, wait->id, fault);
         wait_end(wait);
 }
 
+static void check_end(Check *check);
+
+static void opening_done(Job *job, int result)
+{
+        Opening *opening = (Opening *)((char *)job - offsetof(Opening, lease.job));
+        Check *check = opening->check;
+        Wait *wait = opening->wait;
+        Fault fault;
+        int r;
+
+        charge_clear(&opening->charge);
+        if (wait) {
+                wait->opening = NULL;
+                if (result == 0)
+                        r = wait_lease(wait, &opening->lease, &fault);
+                else
+                        r = fault_set(&fault, FAULT_BUSY, "the variant folder cannot be opened: %s; try again later",
+                                      strerror(-result));
+                wait_end_with_result(wait, r, &fault);
+        }
+        lease_close(check->acquires->daemon->locks, opening->lease.fd);
+        alloc_free(opening);
+        check->n_openings--;
+        check_end(check);
+}
+
+/* What the lease will take of the quota is charged before it is opened. */
+static int opening_charge(Opening *opening, Session *session, Fault *fault)
+{
+        LeaseLocks *locks = opening->check->acquires->daemon->locks;
+        Account *account = session->charge.account;
+
+        while (holdings_charge_leases(session->holdings, account, 0, session_unread_descriptors(session)) != 0 ||
+               charge_set(&opening->charge, account, ACCOUNT_LEASES, 1) != 0)
+                if (!lease_locks_yield(locks, account))
+                        return fault_leases(fault);
+        return 0;
+}
+
+static int wait_open(Wait *wait, Fault *fault)
+{
+        Check *check = wait->check;
+        CLEANUP_ALLOC Opening *opening = alloc_zeroed(1, sizeof(*opening));
+        int r;
+
+        if (!opening)
+                return error_trace(-ENOMEM);
+        opening->check = check;
+        opening->wait = wait;
+        r = opening_charge(opening, wait->session, fault);
+        if (r != 0)
+                return r;
+        opening->lease.folder_fd = check->folder_fd;
+        opening->lease.job.done = opening_done;
+        wait->opening = STEAL(opening);
+        check->n_openings++;
+        lease_open(check->acquires->daemon->locks, &wait->opening->lease);
+        return 0;
+}
+
+/* --- the end of a check --- */
+
 static void check_succeed(Check *check)
 {
-        CLEANUP(metadata_freep) Metadata *metadata = kernel_check_take_metadata(check->job.work);
-        CLEANUP_FD int folder_fd = kernel_check_take_fd(check->job.work);
-
+        check->metadata = kernel_check_take_metadata(check->job.work);
+        check->folder_fd = kernel_check_take_fd(check->job.work);
         receipts_put(&check->acquires->receipts, text_of(check->path), text_of(check->variant),
                      kernel_check_receipt(check->job.work));
-        while (check->waits)
-                wait_succeed(check->waits, folder_fd, metadata);
+        for (Wait *wait = check->waits, *next; wait; wait = next) {
+                Fault fault;
+                int r = wait_open(wait, &fault);
+
+                next = wait->next;
+                if (r != 0)
+                        wait_end_with_result(wait, r, &fault);
+        }
 }
 
 static void check_fail(Check *check, const Fault *fault)
@@ -249,6 +336,8 @@ static Check *check_free(Check *check)
         if (!check)
                 return NULL;
         check_job_deinit(&check->job);
+        metadata_free(check->metadata);
+        lease_close(check->acquires->daemon->locks, check->folder_fd);
         alloc_free(check->path);
         alloc_free(check->variant);
         alloc_free(check);
@@ -256,33 +345,39 @@ static Check *check_free(Check *check)
 }
 DEFINE_CLEANUP(Check *, check_free)
 
+/* Once checked: frees it with the last lease opened. */
+static void check_end(Check *check)
+{
+        if (check->n_openings)
+                return;
+        assert(!check->waits);
+        check_unlink(check);
+        check_free(check);
+}
+
 static int check_submit(Check *check);
 
 static void check_done(Job *job, int result)
 {
-        CLEANUP(check_freep) Check *check = (Check *)((char *)job - offsetof(Check, job.job));
+        Check *check = (Check *)((char *)job - offsetof(Check, job.job));
         Fault fault;
 
         if (result == -ECANCELED && check->waits) {
                 /* Somebody came after the last had left. */
                 check_job_deinit(&check->job);
                 result = check_submit(check);
-                if (result == 0) {
-                        (void)STEAL(check);
+                if (result == 0)
                         return;
-                }
         }
-        check_unlink(check);
-        if (!check->waits)
-                return;
-        if (result == 0 && !check->job.refused) {
-                check_succeed(check);
-                return;
-        }
+        check->checked = true;
         if (result < 0)
                 (void)fault_set(&fault, FAULT_INTERNAL, "the kernel could not be checked: %s; the daemon's log has more",
                                 strerror(-result));
-        check_fail(check, result < 0 ? &fault : &check->job.fault);
+        if (check->waits && result == 0 && !check->job.refused)
+                check_succeed(check);
+        else if (check->waits)
+                check_fail(check, result < 0 ? &fault : &check->job.fault);
+        check_end(check);
 }
 
 /* --- while it runs --- */
@@ -349,7 +444,8 @@ static Check *check_find(const Acquires *acquires, Text path, Text variant)
 {
         Check *check = acquires->checks;
 
-        while (check && !(text_equal(text_of(check->path), path) && text_equal(text_of(check->variant), variant)))
+        while (check && (check->checked || !text_equal(text_of(check->path), path) ||
+                         !text_equal(text_of(check->variant), variant)))
                 check = check->next;
         return check;
 }
@@ -376,6 +472,7 @@ static int check_start(Acquires *acquires, Text path, Text variant, Check **ret_
         if (!check)
                 return error_trace(-ENOMEM);
         check->acquires = acquires;
+        check->folder_fd = -1;
         check->path = alloc_text(path.data, path.size);
         check->variant = alloc_text(variant.data, variant.size);
         if (!check->path || !check->variant)

@@ -169,8 +169,6 @@ static int daemon_make_sessions(Daemon *daemon)
         r = accounts_new(&account_limits, &daemon->accounts);
         if (r == 0)
                 r = sessions_new(&daemon->loop, daemon->accounts, &session_limits, owner, &daemon->sessions);
-        if (r == 0)
-                r = lease_locks_new(&daemon->loop, &daemon->locks);
         return r == 0 ? acquires_new(daemon, &daemon->acquires) : r;
 }
 
@@ -183,6 +181,8 @@ static int daemon_make_workers(Daemon *daemon, char *const *arguments)
         int r;
 
         r = worker_new(loop, &daemon->worker);
+        if (r == 0)
+                r = lease_locks_new(&daemon->loop, daemon->worker, &daemon->locks);
         if (r == 0)
                 r = state_new(daemon, daemon->config->state_dir, &daemon->state);
         if (r == 0)

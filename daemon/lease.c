@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -14,16 +15,26 @@
 #define RETRY_MS 1000
 
 struct LeaseCopy {
+        Job job; /* tries the lock */
         LeaseLocks *locks;
         LeaseCopy *next;
         LeaseCopy *previous;
         Lease *lease; /* NULL: its session ended */
         Charge charge;
-        int fd;
+        int fd;      /* the job's while it tries; -1: it has the lock */
+        bool trying;
+        bool dropped; /* in no list: goes when the job is done */
 };
+
+/* A descriptor on its way out. */
+typedef struct Closing {
+        Job job;
+        int fd;
+} Closing;
 
 struct LeaseLocks {
         uv_timer_t timer;
+        Worker *worker; /* NULL: it is closed */
         LeaseCopy *copies;
         size_t n_copies;
 };
@@ -60,6 +71,12 @@ int lease_new(Text layer, Text kernel, Text commit, Text variant, Lease **ret_le
 
 static void copy_free(LeaseCopy *copy)
 {
+        lease_close(copy->locks, copy->fd);
+        alloc_free(copy);
+}
+
+static void copy_drop(LeaseCopy *copy)
+{
         LeaseLocks *locks = copy->locks;
 
         *(copy->previous ? &copy->previous->next : &locks->copies) = copy->next;
@@ -70,14 +87,17 @@ static void copy_free(LeaseCopy *copy)
         if (--locks->n_copies == 0)
                 (void)uv_timer_stop(&locks->timer);
         charge_clear(&copy->charge);
-        (void)close(copy->fd);
-        alloc_free(copy);
+        copy->dropped = true;
+        if (copy->trying)
+                job_cancel(&copy->job);
+        else
+                copy_free(copy);
 }
 
 void lease_release(Lease *lease)
 {
         if (lease->copy)
-                copy_free(lease->copy);
+                copy_drop(lease->copy);
         lease_free(lease);
 }
 
@@ -91,20 +111,99 @@ Lease *lease_free(Lease *lease)
         return NULL;
 }
 
+/* --- in the file thread --- */
+
+static int opening_step(Job *job)
+{
+        LeaseOpening *opening = (LeaseOpening *)((char *)job - offsetof(LeaseOpening, job));
+
+        opening->fd = openat(opening->folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (opening->fd < 0)
+                return -errno;
+        opening->locked = flock(opening->fd, LOCK_SH | LOCK_NB) == 0;
+        return 0;
+}
+
+void lease_open(LeaseLocks *locks, LeaseOpening *opening)
+{
+        opening->job.step = opening_step;
+        opening->fd = -1;
+        opening->locked = false;
+        worker_submit(locks->worker, &opening->job);
+}
+
+static int closing_step(Job *job)
+{
+        Closing *closing = (Closing *)((char *)job - offsetof(Closing, job));
+
+        (void)close(STEAL_FD(closing->fd));
+        return 0;
+}
+
+/* A daemon that stops closes here what the file thread has not. */
+static void closing_done(Job *job, int result)
+{
+        Closing *closing = (Closing *)((char *)job - offsetof(Closing, job));
+
+        (void)result;
+        fd_closep(&closing->fd);
+        alloc_free(closing);
+}
+
+void lease_close(LeaseLocks *locks, int fd)
+{
+        CLEANUP_FD int owned = fd; /* short of memory, the loop closes it: it may wait, but must not leak */
+        Closing *closing;
+
+        if (owned < 0 || !locks->worker)
+                return;
+        closing = alloc_zeroed(1, sizeof(*closing));
+        if (!closing)
+                return;
+        closing->job.step = closing_step;
+        closing->job.done = closing_done;
+        closing->fd = STEAL_FD(owned);
+        worker_submit(locks->worker, &closing->job);
+}
+
+/* With the lock, the copy is closed at once: from then on the lock ends with
+ * what was handed out. */
+static int copy_step(Job *job)
+{
+        LeaseCopy *copy = (LeaseCopy *)((char *)job - offsetof(LeaseCopy, job));
+
+        if (flock(copy->fd, LOCK_SH | LOCK_NB) == 0)
+                (void)close(STEAL_FD(copy->fd));
+        return 0;
+}
+
+static void copy_done(Job *job, int result)
+{
+        LeaseCopy *copy = (LeaseCopy *)((char *)job - offsetof(LeaseCopy, job));
+
+        (void)result;
+        copy->trying = false;
+        if (copy->dropped)
+                copy_free(copy);
+        else if (copy->fd < 0)
+                copy_drop(copy);
+}
+
 /* --- the locks --- */
 
 static void lease_locks_retry(uv_timer_t *timer)
 {
         LeaseLocks *locks = timer->data;
 
-        for (LeaseCopy *copy = locks->copies, *next; copy; copy = next) {
-                next = copy->next;
-                if (flock(copy->fd, LOCK_SH | LOCK_NB) == 0)
-                        copy_free(copy);
+        for (LeaseCopy *copy = locks->copies; copy; copy = copy->next) {
+                if (copy->trying)
+                        continue;
+                copy->trying = true;
+                worker_submit(locks->worker, &copy->job);
         }
 }
 
-int lease_locks_new(Loop *loop, LeaseLocks **ret_locks)
+int lease_locks_new(Loop *loop, Worker *worker, LeaseLocks **ret_locks)
 {
         LeaseLocks *locks = alloc_zeroed(1, sizeof(*locks));
 
@@ -112,6 +211,7 @@ int lease_locks_new(Loop *loop, LeaseLocks **ret_locks)
                 return error_trace(-ENOMEM);
         (void)uv_timer_init(&loop->uv, &locks->timer);
         locks->timer.data = locks;
+        locks->worker = worker;
         *ret_locks = locks;
         return 0;
 }
@@ -125,8 +225,9 @@ void lease_locks_close(LeaseLocks *locks)
 {
         if (!locks)
                 return;
+        locks->worker = NULL;
         while (locks->copies)
-                copy_free(locks->copies);
+                copy_drop(locks->copies);
         uv_close((uv_handle_t *)&locks->timer, lease_locks_closed);
 }
 
@@ -145,14 +246,13 @@ bool lease_locks_yield(LeaseLocks *locks, const Account *account)
                         oldest = copy;
         if (!oldest)
                 return false;
-        copy_free(oldest);
+        copy_drop(oldest);
         return true;
 }
 
-/* Keeps a copy of what is handed out without its lock. */
-static int lease_keep_copy(LeaseLocks *locks, Lease *lease, Account *account, int fd, Fault *fault)
+int lease_keep_copy(LeaseLocks *locks, Lease *lease, Account *account, int fd, Fault *fault)
 {
-        CLEANUP_FD int copy_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        CLEANUP_FD int copy_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* while `fd` is open, closing it waits for nobody */
         LogFields fields = LOG_FIELDS_NULL;
         LeaseCopy *copy;
 
@@ -167,6 +267,8 @@ static int lease_keep_copy(LeaseLocks *locks, Lease *lease, Account *account, in
                 alloc_free(copy);
                 return fault_set(fault, FAULT_LIMIT, "too many leases: release some, or have quota.leases raised");
         }
+        copy->job.step = copy_step;
+        copy->job.done = copy_done;
         copy->locks = locks;
         copy->fd = STEAL_FD(copy_fd);
         copy->lease = lease;
@@ -180,22 +282,5 @@ static int lease_keep_copy(LeaseLocks *locks, Lease *lease, Account *account, in
         fields.peer = true; /* a client can hold that lock, and ask as often as he likes */
         log_notice(LEASE, &fields, "another process holds the exclusive lock of %.*s/build/%.*s: leased without a lock, trying again every second",
                    TEXT_PRINT(lease->kernel), TEXT_PRINT(lease->variant));
-        return 0;
-}
-
-int lease_lock(LeaseLocks *locks, Lease *lease, Account *account, int folder_fd, int *ret_fd, Fault *fault)
-{
-        CLEANUP_FD int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        int r;
-
-        if (fd < 0)
-                return fault_set(fault, FAULT_BUSY, "the variant folder cannot be opened: %s; try again later",
-                                 strerror(errno));
-        if (flock(fd, LOCK_SH | LOCK_NB) < 0) {
-                r = lease_keep_copy(locks, lease, account, fd, fault);
-                if (r != 0)
-                        return r;
-        }
-        *ret_fd = STEAL_FD(fd);
         return 0;
 }

@@ -4,6 +4,9 @@
  * client's and that of whoever inherits it; here are only the facts for
  * `clients` and the quota.
  *
+ * The folder may lie on a network file system, where opening, locking and
+ * closing wait for a server: all three happen in the file thread.
+ *
  * Where a foreign process holds the folder's exclusive lock, the lease is
  * handed out all the same; a copy stays here and tries again every second. It
  * goes when it has the lock or the lease is given back; the end of the session
@@ -17,6 +20,7 @@
 
 #include "daemon/account.h"
 #include "daemon/loop.h"
+#include "daemon/worker.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 #include "proto/fault.h"
@@ -46,9 +50,10 @@ DEFINE_CLEANUP(Lease *, lease_free)
 
 /* --- the locks --- */
 
-int lease_locks_new(Loop *loop, LeaseLocks **ret_locks);
+int lease_locks_new(Loop *loop, Worker *worker, LeaseLocks **ret_locks);
 
-/* Closes all copies; freed in its close callback. NULL is allowed. */
+/* After worker_close. Closes all copies; freed in its close callback. NULL is
+ * allowed. */
 void lease_locks_close(LeaseLocks *locks);
 size_t lease_locks_n_waiting(const LeaseLocks *locks);
 
@@ -58,7 +63,20 @@ size_t lease_locks_n_waiting(const LeaseLocks *locks);
  * there is none. */
 bool lease_locks_yield(LeaseLocks *locks, const Account *account);
 
-/* Opens the folder anew, as an open file description of its own, and locks it,
- * or keeps a copy, charged to `account`, until that is possible. 0 with the
- * descriptor to send; 1 with a fault (limit, busy); -ENOMEM. */
-int lease_lock(LeaseLocks *locks, Lease *lease, Account *account, int folder_fd, int *ret_fd, Fault *fault);
+/* Opens the folder anew, as an open file description of its own, and tries to
+ * lock it. Embedded in what asks for it. */
+typedef struct LeaseOpening {
+        Job job;       /* job.done is the submitter's; -errno: it cannot be opened */
+        int folder_fd; /* the submitter's, open until done */
+        int fd;        /* from done on the submitter's, cancelled or not; -1: none */
+        bool locked;
+} LeaseOpening;
+
+void lease_open(LeaseLocks *locks, LeaseOpening *opening);
+
+/* Takes over the descriptor of a lease that is not handed out. -1 is allowed. */
+void lease_close(LeaseLocks *locks, int fd);
+
+/* Keeps a copy, charged to `account`, of what is handed out without its lock.
+ * 0; 1 with a fault (limit, busy); -ENOMEM. */
+int lease_keep_copy(LeaseLocks *locks, Lease *lease, Account *account, int fd, Fault *fault);

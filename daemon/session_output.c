@@ -184,7 +184,9 @@ void session_frame_end(Session *session, size_t start, int fd)
                 session->n_descriptors++;
                 /* With the header alone, so that our copy is closed before the
                  * peer has the whole frame: what a lease locks is free as soon
-                 * as the peer has closed it. */
+                 * as the peer has closed it. For that it is closed here, not in
+                 * the file thread. The message in the socket keeps the folder
+                 * open meanwhile: no file system hears of it. */
                 session_put(session, set->output.data, start, -1);
                 session_put(session, set->output.data + start, FRAME_HEADER_SIZE, fd);
                 session_put(session, set->output.data + start + FRAME_HEADER_SIZE, size, -1);

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import select
 import signal
 import socket
 import struct
@@ -44,6 +45,49 @@ def hanging(tmp_path):
 
 def hangs_in_fuse(pid):
     return any("fuse" in (task / "wchan").read_text() for task in harness.pathlib.Path(f"/proc/{pid}/task").iterdir())
+
+
+class HeldOpens:
+    """Every open of a folder, by whomever, waits until it is let through."""
+
+    EVENT = struct.Struct("=IBBHQii")
+
+    def __init__(self, folder):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.notifier = libc.fanotify_init(0x4 | 0x1, os.O_RDONLY | os.O_CLOEXEC)  # FAN_CLASS_CONTENT, FAN_CLOEXEC
+        if self.notifier < 0:
+            pytest.skip(f"fanotify: {os.strerror(ctypes.get_errno())}")
+        mask = ctypes.c_uint64(0x10000 | 0x40000000)  # FAN_OPEN_PERM, FAN_ONDIR
+        if libc.fanotify_mark(self.notifier, 1, mask, -100, os.fsencode(folder)) != 0:
+            os.close(self.notifier)
+            pytest.skip(f"fanotify, events that wait: {os.strerror(ctypes.get_errno())}")
+
+    def next(self):
+        """The next open, which waits; it must be let through."""
+        assert select.select([self.notifier], [], [], harness.PATIENCE_S)[0], "somebody opens the folder"
+        return self.EVENT.unpack(os.read(self.notifier, self.EVENT.size))[5]
+
+    def let_through(self, held):
+        os.write(self.notifier, struct.pack("=iI", held, 1))  # FAN_ALLOW
+        os.close(held)
+
+    def count_until_readable(self, peer):
+        """Lets all through until something comes for the peer."""
+        n = 0
+        while True:
+            ready, _, _ = select.select([self.notifier, peer.socket], [], [], harness.PATIENCE_S)
+            assert ready, "something happens"
+            if self.notifier not in ready:
+                return n
+            self.let_through(self.next())
+            n += 1
+
+
+@pytest.fixture
+def held_opens(repository):
+    held = HeldOpens(repository / "build" / "torch-cpu")
+    yield held
+    os.close(held.notifier)
 
 
 def look_up(peer, n=1000):
@@ -142,6 +186,35 @@ def test_a_system_call_that_never_returns(slow, hanging):
     assert slow.process.wait(harness.PATIENCE_S) == 1
     slow.process = None
     assert "hangs" in slow.log() and not slow.socket.exists()
+
+
+# A folder on a network file system whose server does not answer.
+@needs_root
+def test_a_lease_that_is_not_opened(slow, held_opens):
+    def ask():
+        return peer.request("acquire", view=0, query=query("Silu"), deadline_ms=None)
+
+    peer, other = slow.peer(), slow.peer()
+    for _ in range(2):  # the second finds it unchanged, as the third will
+        number = ask()
+        n_opens = held_opens.count_until_readable(peer)
+        peer.call("release", lease=peer.answer(number)["lease"])
+        os.close(peer.take_descriptor())
+    number = ask()
+    for _ in range(n_opens - 1):
+        held_opens.let_through(held_opens.next())
+    held = held_opens.next()  # the last open of an acquire is that of its lease
+    try:
+        look_up(other)
+        assert slow.status()["acquires"] == 1
+        peer.call("cancel", id=number)
+        assert fault_of(peer.answer, number).name == "cancelled"
+        assert fault_of(other.acquire, "Silu", view=0, deadline_ms=50).name == "timeout"
+    finally:
+        held_opens.let_through(held)
+    number = ask()
+    held_opens.count_until_readable(peer)
+    assert peer.answer(number)["variant"] == "torch-cpu", "the file thread goes on"
 
 
 def test_a_client_that_never_reads(slow):

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@ typedef struct Bench {
         Account *account;
         Session *session;
         Job first;
+        Job second;
         int gate[2];
         int client;
         bool first_done;
@@ -73,7 +75,8 @@ static void bench_begin(void)
         Fault fault;
         int pair[2];
 
-        bench = (Bench){ .first = { .step = first_step, .done = first_done } };
+        bench = (Bench){ .first = { .step = first_step, .done = first_done },
+                         .second = { .step = first_step, .done = first_done } };
         ck_assert_int_eq(pipe2(bench.gate, O_CLOEXEC), 0);
         ck_assert_int_eq(loop_init(&daemon->loop), 0);
         ck_assert_int_eq(accounts_new(&limits, &daemon->accounts), 0);
@@ -81,7 +84,7 @@ static void bench_begin(void)
         ck_assert_int_eq(sessions_new(&daemon->loop, daemon->accounts, &(SessionLimits){ 60000 }, owner,
                                       &daemon->sessions), 0);
         ck_assert_int_eq(worker_new(&daemon->loop.uv, &daemon->worker), 0);
-        ck_assert_int_eq(lease_locks_new(&daemon->loop, &daemon->locks), 0);
+        ck_assert_int_eq(lease_locks_new(&daemon->loop, daemon->worker, &daemon->locks), 0);
         ck_assert_int_eq(acquires_new(daemon, &daemon->acquires), 0);
         ck_assert_int_eq(host_mapping_new(NULL, 0, NULL, 0, 1, 1, &daemon->mapping, &fault), 0);
         ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
@@ -127,6 +130,24 @@ static void open_gate(void)
         ck_assert_int_eq(write(bench.gate[1], "x", 1), 1);
         while (!bench.first_done || !worker_is_idle(bench.daemon.worker) || bench.session->n_in_flight)
                 (void)uv_run(&bench.daemon.loop.uv, UV_RUN_ONCE);
+}
+
+/* Lets the check end, but holds the file thread up again before it opens leases
+ * for those who wait. */
+static void hold_before_opening(void)
+{
+        ck_assert_int_eq(write(bench.gate[1], "x", 1), 1);
+        while (!worker_is_idle(bench.daemon.worker))
+                (void)sched_yield(); /* the loop does not hear of the end yet */
+        worker_submit(bench.daemon.worker, &bench.second);
+        while (!bench.first_done)
+                (void)uv_run(&bench.daemon.loop.uv, UV_RUN_ONCE);
+        bench.first_done = false;
+}
+
+static size_t n_leases_charged(void)
+{
+        return accounts_total(bench.daemon.accounts, ACCOUNT_LEASES);
 }
 
 /* The id of the next answer frame, whether it is an error, and what descriptor
@@ -251,4 +272,98 @@ START_TEST(test_forgotten)
 }
 END_TEST
 
-FIXTURE_MAIN("daemon/acquire", test_asked_and_left, test_asked_left_and_asked, test_one_check_for_two, test_forgotten)
+/* One leaves before his lease is opened: it takes nothing, and the other gets
+ * his. */
+START_TEST(test_left_before_it_is_opened)
+{
+        char path[512];
+        bool error;
+        int fd;
+
+        make_repository(path, sizeof(path));
+        bench_begin();
+        ask(1, path);
+        ask(2, path);
+        hold_before_opening();
+        ck_assert_uint_eq(n_leases_charged(), 2);
+        ck_assert_uint_eq(acquires_n_waiting(bench.daemon.acquires), 2);
+        acquire_cancel(bench.session, 1);
+        ck_assert_uint_eq(next_answer(&error, &fd), 1);
+        ck_assert(error);
+        ck_assert_uint_eq(acquires_n_waiting(bench.daemon.acquires), 1);
+        open_gate();
+        ck_assert_uint_eq(next_answer(&error, &fd), 2);
+        ck_assert(!error);
+        ck_assert_int_ge(fd, 0);
+        (void)close(fd);
+        ck_assert_uint_eq(bench.session->holdings->n_leases, 1);
+        ck_assert_uint_eq(n_leases_charged(), 1);
+        bench_end();
+}
+END_TEST
+
+/* All leave after the leases were opened and before the loop knows: they are
+ * closed, unsent. */
+START_TEST(test_left_after_it_was_opened)
+{
+        char path[512];
+
+        make_repository(path, sizeof(path));
+        bench_begin();
+        ask(1, path);
+        ask(2, path);
+        hold_before_opening();
+        ck_assert_int_eq(write(bench.gate[1], "x", 1), 1);
+        while (!worker_is_idle(bench.daemon.worker))
+                (void)sched_yield();
+        acquire_cancel(bench.session, 1);
+        session_close(bench.session);
+        while (n_leases_charged())
+                (void)uv_run(&bench.daemon.loop.uv, UV_RUN_ONCE);
+        ck_assert_uint_eq(acquires_n_waiting(bench.daemon.acquires), 0);
+        ck_assert_uint_eq(accounts_total(bench.daemon.accounts, ACCOUNT_ACQUIRES), 0);
+        bench_end();
+}
+END_TEST
+
+/* Who asks while leases of an earlier check are opened has a check of his own. */
+START_TEST(test_asked_while_it_is_opened)
+{
+        char path[512];
+        bool error;
+        int fd;
+
+        make_repository(path, sizeof(path));
+        bench_begin();
+        ask(1, path);
+        hold_before_opening();
+        ask(2, path);
+        acquire_cancel(bench.session, 1);
+        ck_assert_uint_eq(next_answer(&error, &fd), 1);
+        ck_assert(error);
+        open_gate();
+        ck_assert_uint_eq(next_answer(&error, &fd), 2);
+        ck_assert(!error);
+        (void)close(fd);
+        bench_end();
+}
+END_TEST
+
+/* The daemon stops with leases not yet opened. */
+START_TEST(test_stopped_before_it_is_opened)
+{
+        char path[512];
+
+        make_repository(path, sizeof(path));
+        bench_begin();
+        ask(1, path);
+        ask(2, path);
+        hold_before_opening();
+        ck_assert_int_eq(write(bench.gate[1], "x", 1), 1);
+        bench_end();
+}
+END_TEST
+
+FIXTURE_MAIN("daemon/acquire", test_asked_and_left, test_asked_left_and_asked, test_one_check_for_two, test_forgotten,
+             test_left_before_it_is_opened, test_left_after_it_was_opened, test_asked_while_it_is_opened,
+             test_stopped_before_it_is_opened)

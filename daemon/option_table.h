@@ -27,7 +27,8 @@
         O(TEXT, admin_socket, "admin_socket", 0, 0, NULL, START, ANY, "PATH",                                        \
           "Listen here for administrators. The user's daemon has no such socket unless this names one.")             \
         O(TEXT, state_dir, "state_dir", 0, 0, NULL, START, ANY, "DIR",                                               \
-          "Keep the stored mapping and the pins in DIR. One daemon has it at a time.")                               \
+          "Keep the stored mapping and the pins in DIR. One daemon has it at a time. With config_dir and without "   \
+          "this nothing is kept.")                                                                                   \
         O(WORD, log_level, "log_level", 0, 4, LOG_LEVEL_INFO, LIVE, ANY, "error|warning|notice|info|debug",          \
           "The least important messages that are written.")                                                          \
         O(INTEGER, hello_ms, "hello_ms", 10, 600000, LIMIT_HELLO_MS, LIVE, ANY, "MS",                                \

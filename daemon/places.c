@@ -118,8 +118,11 @@ static int places_set_sockets(Places *places, const PlacesFacts *facts)
         return places->socket && places->admin_socket ? 0 : error_trace(-ENOMEM);
 }
 
+/* A daemon with folders of its own does not take what the user's keeps. */
 static int places_set_state(Places *places, const PlacesFacts *facts)
 {
+        if (facts->config_dir)
+                return 0;
         if (facts->system)
                 places->state = places_copy("/var/lib/kernelsd");
         else if (is_absolute(facts->xdg_state_home))

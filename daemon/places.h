@@ -17,7 +17,7 @@ typedef struct Places {
         char *runtime;      /* the user's folder for the socket, to be made; NULL for the system */
         char *socket;       /* default path; the configuration may say another */
         char *admin_socket; /* NULL: none */
-        char *state;        /* what is stored; NULL: a user without a home, where an option must say it */
+        char *state;        /* what is stored; NULL: nothing is, unless an option says where */
 } Places;
 
 #define PLACES_NULL ((Places){ 0 })

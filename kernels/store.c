@@ -249,12 +249,27 @@ static int store_take_problem(Store *store, const StoreProblem *problem)
         return store_fall_back(store);
 }
 
+/* Whether there is a folder at all; without one nothing is kept, by intent. */
+static bool store_keeps(const Store *store)
+{
+        return store->folder[0] != 0;
+}
+
+static int store_keep_nothing(Store *store)
+{
+        (void)snprintf(store->trouble, sizeof(store->trouble),
+                       "this daemon keeps nothing: start it with a folder as state_dir");
+        return store_fall_back(store);
+}
+
 /* Makes the database usable, or says in `trouble` why it is not. 0, -ENOMEM. */
 static int store_begin(Store *store)
 {
         StoreProblem problem = { 0 };
         int r;
 
+        if (!store_keeps(store))
+                return store_keep_nothing(store);
         store->trouble[0] = 0;
         r = store->folder_fd < 0 ? file_problem(store, "", -ENOENT, &problem) : store_open_db(store, false, &problem);
         if (r > 0 && problem.kind == STORE_DAMAGED) {
@@ -307,7 +322,7 @@ void store_health(const Store *store, StoreHealth *ret_health)
 {
         const char *message = store->trouble[0] ? store->trouble : store->loss[0] ? store->loss : store->note;
 
-        ret_health->good = !store->trouble[0] && !store->loss[0];
+        ret_health->good = !store_keeps(store) || (!store->trouble[0] && !store->loss[0]);
         (void)snprintf(ret_health->message, sizeof(ret_health->message), "%s", message);
 }
 

@@ -44,7 +44,7 @@ typedef struct StoreHealth {
 typedef struct Store Store;
 
 /* Opens what is kept in the folder, which is there; repairs what can be
- * repaired. Whatever is wrong with the files is for store_health: 0 or -ENOMEM. */
+ * repaired. "": nothing is kept, which is good, and every change is refused. Whatever is wrong with the files is for store_health: 0 or -ENOMEM. */
 int store_open(const char *folder, Store **ret_store);
 Store *store_close(Store *store);
 DEFINE_CLEANUP(Store *, store_close)

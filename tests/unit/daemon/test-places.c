@@ -96,6 +96,8 @@ START_TEST(test_state)
         expect_state((PlacesFacts){ .home = "/home/u", .xdg_state_home = "/s" }, "/s/kernelsd");
         expect_state((PlacesFacts){ .home = "/home/u", .xdg_state_home = "s" }, "/home/u/.local/state/kernelsd");
         expect_state((PlacesFacts){ .config_dir = "/d" }, NULL);
+        expect_state((PlacesFacts){ .config_dir = "/d", .home = "/home/u", .xdg_state_home = "/s" }, NULL);
+        expect_state((PlacesFacts){ .config_dir = "/d", .system = true }, NULL);
 }
 END_TEST
 

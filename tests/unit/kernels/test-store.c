@@ -433,6 +433,20 @@ START_TEST(test_no_folder)
 }
 END_TEST
 
+/* A daemon that is to keep nothing is well, and says how it would keep something. */
+START_TEST(test_keeps_nothing)
+{
+        ck_assert_int_eq(store_open("", &store), 0);
+        store_health(store, &health);
+        ck_assert(health.good);
+        ck_assert_uint_eq(n_entries(), 0);
+        ck_assert_int_eq(pin("v9", COMMIT_B), FAULT_INTERNAL);
+        ck_assert(health.good);
+        ck_assert_ptr_nonnull(strstr(health.message, "state_dir"));
+        end();
+}
+END_TEST
+
 /* Ends in the middle of a change leave the last acknowledged one. */
 START_TEST(test_killed)
 {
@@ -505,4 +519,4 @@ END_TEST
 
 FIXTURE_MAIN("kernels/store", test_kept, test_changes, test_batch, test_missing, test_truncated, test_overwritten,
              test_lost, test_damaged_both, test_export, test_read_only, test_export_refused, test_versions, test_newer,
-             test_no_folder, test_killed, test_no_memory, test_bad_mappings)
+             test_no_folder, test_keeps_nothing, test_killed, test_no_memory, test_bad_mappings)

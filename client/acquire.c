@@ -244,7 +244,7 @@ static int acquire_call(kd_client *client, uint32_t view, const kd_query *query,
         r = view_remote(client, view, &remote, error);
         if (r)
                 return r;
-        message.view = remote;
+        message.view = INTEGER_PRESENT(remote);
         return call_new(client, METHOD_ACQUIRE, &message, ret_call, error);
 }
 

@@ -34,6 +34,15 @@ static const RequestHandler handlers[] = {
         [METHOD_PIN_SET] = handle_pin_set,
         [METHOD_PIN_DROP] = handle_pin_drop,
         [METHOD_PIN_LIST] = handle_pin_list,
+        [METHOD_VERSIONS] = handle_versions,
+        [METHOD_VARIANTS] = handle_variants,
+        [METHOD_HISTORY] = handle_history,
+        [METHOD_REFRESH] = handle_refresh,
+        [METHOD_PREFETCH] = handle_prefetch,
+        [METHOD_ENVIRONMENT_LIST] = handle_environment_list,
+        [METHOD_ENVIRONMENT_ADD] = handle_environment_add,
+        [METHOD_CACHE_LIST] = handle_cache_list,
+        [METHOD_CACHE_VERIFY] = handle_cache_verify,
 };
 _Static_assert(ARRAY_SIZE(handlers) == _METHOD_MAX, "every method has a handler");
 

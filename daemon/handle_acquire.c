@@ -55,6 +55,13 @@ static int acquire_resolved(Request *request, const Resolution *resolution, uint
         }
 }
 
+static int acquire_question(const MsgAcquire *acquire, Fault *fault)
+{
+        if (!acquire->query || !acquire->view.present)
+                return fault_set(fault, FAULT_BAD_REQUEST, "acquire: a view and a query, or a repo");
+        return 0;
+}
+
 int handle_acquire(Request *request)
 {
         const MsgAcquire *acquire = request->params;
@@ -65,7 +72,9 @@ int handle_acquire(Request *request)
 
         r = request_deadline(acquire, &deadline_ms, &request->fault);
         if (r == 0)
-                r = request_asker(request->daemon, request->holdings, acquire->view, &asker, &request->fault);
+                r = acquire_question(acquire, &request->fault);
+        if (r == 0)
+                r = request_asker(request->daemon, request->holdings, acquire->view.value, &asker, &request->fault);
         if (r == 0)
                 r = resolve_answer(&asker, acquire->query, NULL, request->arena, &resolution, &request->fault);
         return r == 0 ? acquire_resolved(request, &resolution, deadline_ms) : r;

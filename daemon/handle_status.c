@@ -70,6 +70,8 @@ int handle_status(Request *request)
         status_of_mapping(daemon->mapping, result);
         status_of_state(daemon->state, result);
         status_of_sessions(daemon, request->session, result);
+        result->hub = TEXT("https://huggingface.co");
+        result->offline = true;
         result->absent.items = daemon->features.absent;
         result->absent.n = daemon->features.n_absent;
         return REQUEST_DONE;

@@ -30,6 +30,7 @@
 #define LIMIT_LOCAL_METADATA (64u * 1024)
 #define LIMIT_LOCAL_BYTES (2u * 1024 * 1024) /* of one request */
 #define LIMIT_METADATA (512u * 1024)         /* of a kernel that the daemon opens itself */
+#define LIMIT_LOCK (1024u * 1024)            /* bytes of a kernels.lock in a message; guess, 100 repositories with 80 variants are 1 MB */
 #define LIMIT_VARIANTS 1024                  /* of a repository in the host mapping; guess, the largest public one has 80 */
 #define LIMIT_ARCHS 64                       /* in one metadata.json: each choice goes through them, on the loop; guess, the longest public list has 12 */
 #define LIMIT_KERNEL_FILES 65536             /* below one variant folder; guess, the largest public one has 1,400 */

@@ -32,7 +32,16 @@ typedef enum MethodNeeds {
         M(MAPPING_DUMP, "mapping.dump", ADMIN, Page, MappingDumpResult, true, "The stored mapping as a mapping file; `after` and `limit` are bytes, at most 524,288 at once.") \
         M(PIN_SET, "pin.set", ADMIN, PinSet, ChangeResult, false, "Says which commit a version or a branch of a repository means on this host.") \
         M(PIN_DROP, "pin.drop", ADMIN, PinDrop, ChangeResult, false, "Takes that back.") \
-        M(PIN_LIST, "pin.list", ADMIN, Page, PinListResult, true, "The pins.")
+        M(PIN_LIST, "pin.list", ADMIN, Page, PinListResult, true, "The pins.")                                    \
+        M(VERSIONS, "versions", ANY, Versions, VersionsResult, true, "The versions, branches and tags of a repository; asks the Hub unless offline.") \
+        M(VARIANTS, "variants", ANY, Variants, VariantsResult, true, "The build variants of a repository, and how they suit the session's environment; may ask the Hub.") \
+        M(HISTORY, "history", OWN, Page, HistoryResult, true, "What was acquired and changed, by whom; kept for 30 days, at most 100,000 of them.") \
+        M(REFRESH, "refresh", ADMIN, Refresh, FetchedResult, true, "Asks the Hub for newer commits and fetches them for every environment that uses them.") \
+        M(PREFETCH, "prefetch", ADMIN, Prefetch, FetchedResult, true, "Fetches kernels before anybody asks for them.") \
+        M(ENVIRONMENT_LIST, "environment.list", ADMIN, Page, EnvironmentListResult, true, "The environments that this host knows.") \
+        M(ENVIRONMENT_ADD, "environment.add", ADMIN, EnvironmentAdd, ChangeResult, false, "Stores a named environment, or removes one. Answered when it is on the disk.") \
+        M(CACHE_LIST, "cache.list", ADMIN, Page, CacheListResult, true, "The kernels in the cache.") \
+        M(CACHE_VERIFY, "cache.verify", ADMIN, CacheVerify, CacheVerifyResult, true, "Hashes the files of kernels in the cache anew.")
 
 typedef enum MethodNumber {
 #define M(constant, name, needs, params, result, idempotent, meaning) METHOD_##constant,

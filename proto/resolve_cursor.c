@@ -108,6 +108,8 @@ int resolve_cursor_read(const uint8_t *bytes, size_t size, MsgQuery *queries, si
                 } else if (KEY_IS(&scan, "queries") && *scan.p == TYPE_OF("queries")) {
                         scan.p += sizeof("queries");
                         good = list = read_queries(&scan, queries, n_queries, &resolve);
+                } else if (KEY_IS(&scan, "fresh")) {
+                        good = false; /* rare: the ordinary way reads it */
                 } else {
                         good = skip_pair(&scan);
                 }

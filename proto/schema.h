@@ -58,7 +58,9 @@ typedef struct TextList {
         F(STRING, client, REQUIRED, _, LIMIT_WORD, "name and version of the client library or program") \
         F(STRINGS, features, NILABLE, _, 64, "features the client would use; none are defined yet") \
         F(MAP, environment, NILABLE, Environment, 0, "what the client runs with") \
-        F(BOOL, native, NILABLE, _, 0, "the client loads native kernels: sets `tvm_ffi` to \"0.1\" where the environment has none")
+        F(BOOL, native, NILABLE, _, 0, "the client loads native kernels: sets `tvm_ffi` to \"0.1\" where the environment has none") \
+        F(STRING, job, NILABLE, _, LIMIT_WORD, "sessions of the same domain that name the same job share the memory of which commit a version had") \
+        F(BOOL, offline, NILABLE, _, 0, "nothing is asked of the Hub for this session: what is complete on this host is served, all else fails with `offline`")
 
 #define HELLO_RESULT_KEYS(F) \
         F(INTEGER, protocol, REQUIRED, _, 0, "1") \
@@ -124,7 +126,8 @@ typedef struct TextList {
 
 #define RESOLVE_KEYS(F) \
         F(INTEGER, view, REQUIRED, _, 0, "the view to look in; 0 is the host mapping") \
-        F(LIST, queries, REQUIRED, Query, LIMIT_QUERIES, "1 to 1,024 of them")
+        F(LIST, queries, REQUIRED, Query, LIMIT_QUERIES, "1 to 1,024 of them") \
+        F(BOOL, fresh, NILABLE, _, 0, "the commits of now, not those that the session or its job had")
 
 #define ANSWER_REFERENCE_KEYS(F) \
         F(STRING, repo, NILABLE, _, 0, "`org/name` on the Hub") \
@@ -142,11 +145,12 @@ typedef struct TextList {
         F(OPTIONAL, min, NILABLE, _, 0, "lowest capability of the entry; nil on devices without") \
         F(OPTIONAL, max, NILABLE, _, 0, "highest capability of the entry; nil: no limit") \
         F(MAP, reference, NILABLE, AnswerReference, 0, "what the entry refers to") \
+        F(STRING, redirect, NILABLE, _, 0, "the repository that the Hub's redirect of `reference.repo` leads to; nil: none") \
         F(STRING, commit, NILABLE, _, 0, "40 hex digits, or nil") \
         F(OPTIONAL, commit_age_s, NILABLE, _, 0, "seconds since the Hub said so; nil if fixed or not known") \
         F(STRING, variant, NILABLE, _, 0, "the build variant, or nil") \
         F(STRING, arch, NILABLE, _, 0, "`ok` or `unknown`") \
-        F(STRING, state, NILABLE, _, 0, "`local`, or `unknown`: the Hub must be asked")
+        F(STRING, state, NILABLE, _, 0, "`local`; `ready`: complete on disk; `absent`: would be fetched; `unknown`: the Hub must be asked")
 
 #define ANSWER_KEYS(F) \
         ANSWER_FACT_KEYS(F) \
@@ -162,11 +166,11 @@ typedef struct TextList {
         F(MAP, query, REQUIRED, Query, 0, "what `resolve` would be asked")
 
 #define TRACE_STEP_KEYS(F) \
-        F(STRING, step, REQUIRED, _, 0, "`layer`, `device`, `capability`, `mode`, `reference`, `variant` or `arch`") \
+        F(STRING, step, REQUIRED, _, 0, "`layer`, `device`, `capability`, `mode`, `reference`, `commit`, `variant`, `arch`, `trust`, `digest` or `signature`") \
         F(STRING, candidate, REQUIRED, _, 0, "what was looked at") \
         F(STRING, verdict, REQUIRED, _, 0, "`taken` or `refused`") \
         F(STRING, reason, REQUIRED, _, 0, "why") \
-        F(STRING, source, NILABLE, _, 0, "`file:NAME`, `stored`, `view`, `path:DIRECTORY` or `pin:COMMIT`") \
+        F(STRING, source, NILABLE, _, 0, "`file:NAME`, `stored`, `view`, `path:DIRECTORY`, `pin:COMMIT`, `hub`, `cache` or `policy`") \
         F(OPTIONAL, age_s, NILABLE, _, 0, "seconds since that source was read")
 
 #define EXPLAIN_RESULT_KEYS(F) \
@@ -175,8 +179,16 @@ typedef struct TextList {
         F(LIST, trace, REQUIRED, TraceStep, 0, "each candidate at each step, in order")
 
 #define ACQUIRE_KEYS(F) \
-        F(INTEGER, view, REQUIRED, _, 0, "the view to look in") \
-        F(MAP, query, REQUIRED, Query, 0, "as for `resolve`") \
+        F(OPTIONAL, view, NILABLE, _, 0, "the view to look in; goes with `query`") \
+        F(MAP, query, NILABLE, Query, 0, "as for `resolve`; or else `repo`") \
+        F(STRING, repo, NILABLE, _, LIMIT_REPOSITORY, "instead of a query: `org/name` on the Hub, with exactly one of `version`, `revision`") \
+        F(OPTIONAL, version, NILABLE, _, 0, "N, meaning branch vN") \
+        F(STRING, revision, NILABLE, _, LIMIT_REVISION, "a branch, a tag or a commit") \
+        F(STRING, device, NILABLE, _, 0, "goes with `repo`: device type; nil: that of the environment's backend") \
+        F(OPTIONAL, capability, NILABLE, _, 0, "goes with `repo`: of the device") \
+        F(STRING, arch, NILABLE, _, LIMIT_WORD, "goes with `repo`: the gfx name") \
+        F(BOOL, fresh, NILABLE, _, 0, "asks the Hub which commit it is now, whatever is known") \
+        F(BOOL, trust_remote_code, NILABLE, _, 0, "takes the kernel of a publisher whom nobody trusts; lifts no denial") \
         F(OPTIONAL, deadline_ms, NILABLE, _, 0, "give up after this; nil: 600,000")
 
 #define NATIVE_LAYER_KEYS(F) \
@@ -194,6 +206,7 @@ typedef struct TextList {
         F(INTEGER, generation, REQUIRED, _, 0, "of the host mapping") \
         F(STRING, path, NILABLE, _, 0, "the variant folder as the daemon sees it; nil for a client's own local repository") \
         F(OPTIONAL, lease, NILABLE, _, 0, "for `release`; nil for a client's own local repository") \
+        F(STRING, digest, NILABLE, _, 0, "`ok`: the files hash to what metadata.json states; `missing`: it states nothing; nil for a client's own local repository") \
         F(BINARY, metadata, NILABLE, _, 0, "bytes of the kernel's metadata.json") \
         F(MAP, native, NILABLE, Native, 0, "its `native` table, decoded")
 
@@ -236,6 +249,13 @@ typedef struct TextList {
         F(INTEGER, leases, REQUIRED, _, 0, "of living sessions, not released") \
         F(INTEGER, leases_unlocked, REQUIRED, _, 0, "handed out while a foreign process holds the folder's exclusive lock") \
         F(INTEGER, acquires, REQUIRED, _, 0, "waiting") \
+        F(STRING, hub, REQUIRED, _, 0, "where kernels are fetched from") \
+        F(BOOL, offline, REQUIRED, _, 0, "the configuration says that nothing is fetched") \
+        F(STRING, hub_message, NILABLE, _, 0, "how the last request to the Hub failed; nil: it did not") \
+        F(STRING, cache, NILABLE, _, 0, "the folder of the Hub's files; nil: this daemon keeps none, and fetches nothing") \
+        F(STRING, cache_message, NILABLE, _, 0, "what is wrong with that folder; nil: nothing") \
+        F(INTEGER, kernels, REQUIRED, _, 0, "complete in the cache") \
+        F(INTEGER, fetches, REQUIRED, _, 0, "running") \
         F(INTEGER, queued_bytes, REQUIRED, _, 0, "input and output that sessions hold, this request's aside") \
         F(INTEGER, requests, REQUIRED, _, 0, "handled since the start") \
         F(INTEGER, refused, REQUIRED, _, 0, "connections turned away since the start") \
@@ -256,7 +276,7 @@ typedef struct TextList {
         F(OPTIONAL, max_capability, NILABLE, _, 0, "highest capability; both nil: all ranges of the device")
 
 #define CHANGE_RESULT_KEYS(F) \
-        F(INTEGER, changed, REQUIRED, _, 0, "how many entries or pins were set or removed") \
+        F(INTEGER, changed, REQUIRED, _, 0, "how many entries, pins or environments were set or removed") \
         F(INTEGER, generation, REQUIRED, _, 0, "of the host mapping that is in force now") \
         F(BOOL, in_force, REQUIRED, _, 0, "false: it is kept, but mapping files have errors, and it waits for these to be mended; also after a part that is not the last")
 
@@ -328,6 +348,143 @@ typedef struct TextList {
         F(LIST, entries, REQUIRED, MappingEntry, 0, "sorted by layer, device type, range") \
         F(OPTIONAL, next, NILABLE, _, 0, "for `after`; nil: that was all")
 
+#define VERSIONS_KEYS(F) \
+        F(STRING, repo, REQUIRED, _, LIMIT_REPOSITORY, "`org/name` on the Hub") \
+        F(OPTIONAL, deadline_ms, NILABLE, _, 0, "give up after this; nil: 600,000")
+
+#define REVISION_KEYS(F) \
+        F(STRING, revision, REQUIRED, _, 0, "a branch or a tag") \
+        F(OPTIONAL, version, NILABLE, _, 0, "N, where it is the branch vN") \
+        F(STRING, commit, REQUIRED, _, 0, "what it is") \
+        F(BOOL, tag, REQUIRED, _, 0, "a tag, not a branch")
+
+#define VERSIONS_RESULT_KEYS(F) \
+        F(LIST, revisions, REQUIRED, Revision, 0, "versions first, rising; then branches, then tags, by name") \
+        F(BOOL, asked, REQUIRED, _, 0, "false: what this host knows, as the Hub was not asked")
+
+#define VARIANTS_KEYS(F) \
+        F(STRING, repo, REQUIRED, _, LIMIT_REPOSITORY, "`org/name` on the Hub, with exactly one of `version`, `revision`") \
+        F(OPTIONAL, version, NILABLE, _, 0, "N, meaning branch vN") \
+        F(STRING, revision, NILABLE, _, LIMIT_REVISION, "a branch, a tag or a commit") \
+        F(STRING, device, NILABLE, _, 0, "device type; nil: that of the environment's backend") \
+        F(OPTIONAL, capability, NILABLE, _, 0, "of the device") \
+        F(STRING, arch, NILABLE, _, LIMIT_WORD, "the gfx name") \
+        F(OPTIONAL, deadline_ms, NILABLE, _, 0, "give up after this; nil: 600,000")
+
+#define VARIANT_KEYS(F) \
+        F(STRING, variant, REQUIRED, _, 0, "name of the folder under `build`") \
+        F(STRING, state, REQUIRED, _, 0, "`ready` or `absent`") \
+        F(STRING, verdict, REQUIRED, _, 0, "`taken`, `accepted` or `refused`, for the session's environment") \
+        F(STRING, reason, NILABLE, _, 0, "why it is refused")
+
+#define VARIANTS_RESULT_KEYS(F) \
+        F(STRING, commit, REQUIRED, _, 0, "that it stands for now") \
+        F(OPTIONAL, commit_age_s, NILABLE, _, 0, "seconds since the Hub said so; nil if fixed") \
+        F(STRING, redirect, NILABLE, _, 0, "the repository that the Hub's redirect leads to; nil: none") \
+        F(STRING, trust, REQUIRED, _, 0, "`allowed`, `trusted`, `untrusted`, `denied` or `unknown`") \
+        F(OPTIONAL, trust_age_s, NILABLE, _, 0, "seconds since the Hub said so") \
+        F(LIST, variants, REQUIRED, Variant, LIMIT_VARIANTS, "by name")
+
+#define REFRESH_KEYS(F) \
+        F(STRING, repo, NILABLE, _, LIMIT_REPOSITORY, "`org/name` on the Hub; nil: every repository and version that this host knows") \
+        F(OPTIONAL, version, NILABLE, _, 0, "N, meaning branch vN; nil with `revision` nil: all that are known") \
+        F(STRING, revision, NILABLE, _, LIMIT_REVISION, "a branch or a tag") \
+        F(OPTIONAL, deadline_ms, NILABLE, _, 0, "give up after this; nil: 600,000")
+
+#define PREFETCH_KEYS(F) \
+        F(STRING, repo, NILABLE, _, LIMIT_REPOSITORY, "`org/name` on the Hub, with exactly one of `version`, `revision`; nil, without `lock` too: all that the host mapping names") \
+        F(OPTIONAL, version, NILABLE, _, 0, "N, meaning branch vN") \
+        F(STRING, revision, NILABLE, _, LIMIT_REVISION, "a branch, a tag or a commit") \
+        F(BINARY, lock, NILABLE, _, LIMIT_LOCK, "instead of `repo`: bytes of a kernels.lock, all of which is fetched at its commits") \
+        F(STRING, environment, NILABLE, _, LIMIT_WORD, "name of an environment; nil: the session's if it said one, else every named one") \
+        F(STRING, device, NILABLE, _, 0, "device type; nil: that of the environment") \
+        F(OPTIONAL, capability, NILABLE, _, 0, "of the device") \
+        F(STRING, arch, NILABLE, _, LIMIT_WORD, "the gfx name") \
+        F(BOOL, trust_remote_code, NILABLE, _, 0, "as for `acquire`") \
+        F(OPTIONAL, deadline_ms, NILABLE, _, 0, "give up after this; nil: 600,000")
+
+#define FETCHED_KEYS(F) \
+        F(STRING, repo, REQUIRED, _, 0, "`org/name`") \
+        F(STRING, revision, REQUIRED, _, 0, "branch, tag or commit") \
+        F(STRING, environment, NILABLE, _, 0, "the name of the environment; nil: a session's") \
+        F(STRING, commit, NILABLE, _, 0, "that is in force now") \
+        F(STRING, variant, NILABLE, _, 0, "that is complete on disk") \
+        F(STRING, name, NILABLE, _, 0, "of an error, instead") \
+        F(STRING, message, NILABLE, _, 0, "of an error")
+
+#define FETCHED_RESULT_KEYS(F) \
+        F(LIST, fetched, REQUIRED, Fetched, 0, "one for each repository, revision and environment; at most 1,000") \
+        F(INTEGER, failed, REQUIRED, _, 0, "how many ended with an error")
+
+#define NAMED_ENVIRONMENT_KEYS(F) \
+        F(STRING, name, NILABLE, _, LIMIT_WORD, "its name; nil: seen, not named") \
+        F(STRING, source, REQUIRED, _, 0, "`file:NAME`, `stored` or `seen`") \
+        F(MAP, environment, REQUIRED, Environment, 0, "what it is") \
+        F(STRING, device, NILABLE, _, 0, "device type") \
+        F(OPTIONAL, capability, NILABLE, _, 0, "of the device") \
+        F(STRING, arch, NILABLE, _, LIMIT_WORD, "the gfx name") \
+        F(OPTIONAL, uid, NILABLE, _, 0, "of who was seen with it") \
+        F(OPTIONAL, seen_s, NILABLE, _, 0, "seconds since it was last seen")
+
+#define ENVIRONMENT_ADD_KEYS(F) \
+        F(STRING, name, REQUIRED, _, LIMIT_WORD, "its name, which replaces one that was stored") \
+        F(MAP, environment, NILABLE, Environment, 0, "what it is; nil: it is removed") \
+        F(STRING, device, NILABLE, _, 0, "device type; nil: that of the backend") \
+        F(OPTIONAL, capability, NILABLE, _, 0, "of the device") \
+        F(STRING, arch, NILABLE, _, LIMIT_WORD, "the gfx name")
+
+#define ENVIRONMENT_LIST_RESULT_KEYS(F) \
+        F(LIST, environments, REQUIRED, NamedEnvironment, 0, "named ones by name, then seen ones, the latest first") \
+        F(OPTIONAL, next, NILABLE, _, 0, "for `after`; nil: that was all")
+
+#define CACHED_KEYS(F) \
+        F(STRING, repo, REQUIRED, _, 0, "`org/name`") \
+        F(STRING, commit, REQUIRED, _, 0, "the commit") \
+        F(STRING, variant, REQUIRED, _, 0, "the build variant") \
+        F(STRING, revisions, NILABLE, _, 0, "branches and tags that stand for the commit, \", \" between") \
+        F(STRING, digest, REQUIRED, _, 0, "`ok`, `missing`, `corrupt`, or `unchecked`: nobody acquired it since it was found") \
+        F(OPTIONAL, used_s, NILABLE, _, 0, "seconds since it was last acquired")
+
+#define CACHE_LIST_RESULT_KEYS(F) \
+        F(INTEGER, generation, REQUIRED, _, 0, "of what is known of the cache; a page of another one means: begin again") \
+        F(LIST, kernels, REQUIRED, Cached, 0, "complete ones, by repository, commit, variant") \
+        F(OPTIONAL, next, NILABLE, _, 0, "for `after`; nil: that was all")
+
+#define CACHE_VERIFY_KEYS(F) \
+        F(STRING, repo, NILABLE, _, LIMIT_REPOSITORY, "`org/name`; nil: all") \
+        F(OPTIONAL, after, NILABLE, _, 0, "`next` of the page before; nil: the first") \
+        F(OPTIONAL, limit, NILABLE, _, 0, "at most so many; nil: 1,000, which is the most") \
+        F(OPTIONAL, deadline_ms, NILABLE, _, 0, "give up after this; nil: 600,000")
+
+#define VERIFIED_KEYS(F) \
+        F(STRING, repo, REQUIRED, _, 0, "`org/name`") \
+        F(STRING, commit, REQUIRED, _, 0, "the commit") \
+        F(STRING, variant, REQUIRED, _, 0, "the build variant") \
+        F(STRING, digest, REQUIRED, _, 0, "`ok`, `missing` or `corrupt`") \
+        F(STRING, message, NILABLE, _, 0, "what is wrong") \
+        F(STRING, signature, REQUIRED, _, 0, "`not checked`")
+
+#define CACHE_VERIFY_RESULT_KEYS(F) \
+        F(LIST, kernels, REQUIRED, Verified, 0, "by repository, commit, variant") \
+        F(INTEGER, failed, REQUIRED, _, 0, "how many are corrupt") \
+        F(OPTIONAL, next, NILABLE, _, 0, "for `after`; nil: that was all")
+
+#define EVENT_KEYS(F) \
+        F(INTEGER, number, REQUIRED, _, 0, "rising; the newest comes first") \
+        F(INTEGER, time_s, REQUIRED, _, 0, "seconds since 1970") \
+        F(INTEGER, uid, REQUIRED, _, 0, "of who asked") \
+        F(INTEGER, pid, REQUIRED, _, 0, "of who asked") \
+        F(STRING, what, REQUIRED, _, 0, "`acquire`, or a method that changes what is kept") \
+        F(STRING, layer, NILABLE, _, 0, "the layer") \
+        F(STRING, repo, NILABLE, _, 0, "repository or path") \
+        F(STRING, commit, NILABLE, _, 0, "the commit") \
+        F(STRING, variant, NILABLE, _, 0, "the build variant") \
+        F(STRING, outcome, REQUIRED, _, 0, "`ok`, or the name of the error")
+
+#define HISTORY_RESULT_KEYS(F) \
+        F(LIST, events, REQUIRED, Event, 0, "the newest first; own uid only, all on the admin socket") \
+        F(OPTIONAL, next, NILABLE, _, 0, "for `after`; nil: that was all")
+
 /* type, title in docs/protocol.md, keys; a type stands after those it uses */
 #define SCHEMA_STRUCTS(S) \
         S(Empty, "empty", EMPTY_KEYS) \
@@ -360,7 +517,7 @@ typedef struct TextList {
         S(Progress, "progress", PROGRESS_KEYS) \
         S(MappingFault, "fault in a mapping file", MAPPING_FAULT_KEYS) \
         S(StatusResult, "status, result", STATUS_RESULT_KEYS) \
-        S(Page, "clients, mapping.list, mapping.dump and pin.list", PAGE_KEYS) \
+        S(Page, "clients, history, mapping.list, mapping.dump, pin.list, environment.list and cache.list", PAGE_KEYS) \
         S(ClientLease, "lease of a client", CLIENT_LEASE_KEYS) \
         S(Client, "client", CLIENT_KEYS) \
         S(ClientsResult, "clients, result", CLIENTS_RESULT_KEYS) \
@@ -374,7 +531,27 @@ typedef struct TextList {
         S(PinDrop, "pin.drop", PIN_DROP_KEYS) \
         S(Pin, "pin", PIN_KEYS) \
         S(PinListResult, "pin.list, result", PIN_LIST_RESULT_KEYS) \
-        S(ChangeResult, "mapping.store, mapping.remove, mapping.load, pin.set and pin.drop, result", CHANGE_RESULT_KEYS)
+        S(Versions, "versions", VERSIONS_KEYS) \
+        S(Revision, "revision", REVISION_KEYS) \
+        S(VersionsResult, "versions, result", VERSIONS_RESULT_KEYS) \
+        S(Variants, "variants", VARIANTS_KEYS) \
+        S(Variant, "variant", VARIANT_KEYS) \
+        S(VariantsResult, "variants, result", VARIANTS_RESULT_KEYS) \
+        S(Refresh, "refresh", REFRESH_KEYS) \
+        S(Prefetch, "prefetch", PREFETCH_KEYS) \
+        S(Fetched, "what was fetched", FETCHED_KEYS) \
+        S(FetchedResult, "refresh and prefetch, result", FETCHED_RESULT_KEYS) \
+        S(NamedEnvironment, "named environment", NAMED_ENVIRONMENT_KEYS) \
+        S(EnvironmentAdd, "environment.add", ENVIRONMENT_ADD_KEYS) \
+        S(EnvironmentListResult, "environment.list, result", ENVIRONMENT_LIST_RESULT_KEYS) \
+        S(Cached, "kernel in the cache", CACHED_KEYS) \
+        S(CacheListResult, "cache.list, result", CACHE_LIST_RESULT_KEYS) \
+        S(CacheVerify, "cache.verify", CACHE_VERIFY_KEYS) \
+        S(Verified, "verified kernel", VERIFIED_KEYS) \
+        S(CacheVerifyResult, "cache.verify, result", CACHE_VERIFY_RESULT_KEYS) \
+        S(Event, "event of history", EVENT_KEYS) \
+        S(HistoryResult, "history, result", HISTORY_RESULT_KEYS) \
+        S(ChangeResult, "mapping.store, mapping.remove, mapping.load, pin.set, pin.drop and environment.add, result", CHANGE_RESULT_KEYS)
 
 /* Message structs are called Msg<Type>; a list of them Msg<Type>List. */
 #define SCHEMA_C_BOOL(name, type) bool name;

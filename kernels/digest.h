@@ -39,6 +39,9 @@ int digest_parse(Text json, Digest **ret_digest, Fault *fault);
 /* The one that stands at `path` of a document. */
 int digest_from_json(const JsonValue *value, const JsonPath *path, Digest **ret_digest, Fault *fault);
 
+/* Whether a file of that path, from the variant folder, is covered. */
+bool digest_covers(Text path);
+
 /* Brings the files in order, each path once. */
 void digest_sort(Digest *digest);
 

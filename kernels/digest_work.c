@@ -21,12 +21,15 @@ struct DigestWork {
         uint8_t *buffer;
 };
 
+bool digest_covers(Text path)
+{
+        return !text_equal(path, TEXT("metadata.json")) && !text_equal(path, TEXT("metadata.json.sigstore")) &&
+               !bytecode_is(path);
+}
+
 static bool is_covered(const TreeFile *file)
 {
-        Text path = file->path;
-
-        return !file->linked && !text_equal(path, TEXT("metadata.json")) &&
-               !text_equal(path, TEXT("metadata.json.sigstore")) && !bytecode_is(path);
+        return !file->linked && digest_covers(file->path);
 }
 
 static void count_totals(DigestWork *work)

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "kernels/choice_memo.h"
+#include "kernels/hub_find.h"
 #include "proto/name.h"
 
 int query_parse(const MsgQuery *query, IndexQuery *ret_query, Fault *fault)
@@ -54,7 +55,8 @@ bool found_of_hit(const HostMapping *host, const ViewHit *hit, Found *ret_found)
 
         ret_found->repository = NULL;
         ret_found->fault = NULL;
-        ret_found->variant = TEXT_NULL;
+        ret_found->variant = ret_found->redirect = ret_found->commit = TEXT_NULL;
+        ret_found->commit_age_s = INTEGER_ABSENT;
         if (!entry) {
                 if (!found_of_row(host, &hit->host, ret_found))
                         return false;
@@ -71,13 +73,14 @@ bool found_of_hit(const HostMapping *host, const ViewHit *hit, Found *ret_found)
         return true;
 }
 
-int found_choose(Found *found, const Asker *asker, const MsgQuery *query, Device device, Trace *trace, Fault *fault)
+/* A repository in a directory. */
+static int choose_local(Found *found, const Asker *asker, const MsgQuery *query, Device device, Trace *trace,
+                        Fault *fault)
 {
         OptionalInteger capability = device_has_capability(device) ? query->capability : INTEGER_ABSENT;
         int r;
 
-        if (found->reference.kind != REFERENCE_PATH && found->reference.kind != REFERENCE_LOCAL)
-                return 0;
+        found->state = TEXT("local");
         if (!found->repository) {
                 if (!found->fault)
                         return fault_set(fault, FAULT_BUSY, "the directory of the mapping has not been read yet: try "
@@ -94,6 +97,36 @@ int found_choose(Found *found, const Asker *asker, const MsgQuery *query, Device
         if (!r)
                 found->variant = found->repository->variants[found->variant_number].folder;
         return r;
+}
+
+static int choose_of_hub(Found *found, const Asker *asker, const MsgQuery *query, Device device, Trace *trace,
+                         Fault *fault)
+{
+        HubFound hub;
+        HubName name;
+        int r;
+
+        hub_name_init(&name, &found->reference);
+        r = hub_find(asker, &name, query, device, trace, &hub, fault);
+        if (r)
+                return r;
+        found->state = hub_state_text(hub.state);
+        found->redirect = hub.redirect;
+        found->commit = hub.commit;
+        found->commit_age_s = hub.age_s;
+        found->repository = hub.repository;
+        found->variant = hub_found_variant(&hub);
+        found->variant_number = hub.variant;
+        found->arch = hub.arch;
+        return hub.revision && asker->memory && !name.fixed ? commit_memory_put(asker->memory, hub.revision) : 0;
+}
+
+int found_choose(Found *found, const Asker *asker, const MsgQuery *query, Device device, Trace *trace, Fault *fault)
+{
+        bool local = found->reference.kind == REFERENCE_PATH || found->reference.kind == REFERENCE_LOCAL;
+
+        return local ? choose_local(found, asker, query, device, trace, fault) :
+                       choose_of_hub(found, asker, query, device, trace, fault);
 }
 
 Miss miss_of_hit(IndexAnswer answer, const IndexQuery *query, OptionalInteger capability)

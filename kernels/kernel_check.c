@@ -263,3 +263,19 @@ bool kernel_check_hashed(const KernelCheck *check)
 {
         return check->hashed;
 }
+
+int kernel_check_receipt_of(const char *path, Text variant, KernelReceipt *ret_receipt, Fault *fault)
+{
+        CLEANUP(kernel_check_freep) KernelCheck *check = NULL;
+        int r = kernel_check_new(path, variant, 0, NULL, &check);
+
+        if (r < 0)
+                return r;
+        check->ownership = OWNERSHIP_ANY;
+        do
+                r = kernel_check_step(check, 0, fault);
+        while (r == STEP_MORE && check->phase < PHASE_METADATA);
+        if (r != STEP_MORE)
+                return r == STEP_FAULT ? 1 : error_trace(r);
+        return take_fingerprint(check, ret_receipt);
+}

@@ -33,5 +33,10 @@ Metadata *kernel_check_take_metadata(KernelCheck *check); /* NULL: the folder ha
 KernelReceipt kernel_check_receipt(const KernelCheck *check);
 bool kernel_check_hashed(const KernelCheck *check);       /* false: the receipt held, or no digest is stated */
 
+/* Of a folder that this process has just put in place, file by file as its
+ * digest states: what the receipt of a check would be. All at once: nothing is
+ * hashed. 0; 1 with a fault; negative. */
+int kernel_check_receipt_of(const char *path, Text variant, KernelReceipt *ret_receipt, Fault *fault);
+
 KernelCheck *kernel_check_free(KernelCheck *check);
 DEFINE_CLEANUP(KernelCheck *, kernel_check_free)

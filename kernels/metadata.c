@@ -444,7 +444,10 @@ int metadata_parse(Text bytes, Metadata **ret_metadata, Fault *fault)
         if (bytes.size > LIMIT_METADATA)
                 return fault_set(fault, FAULT_CORRUPT, "metadata.json is larger than %u bytes", LIMIT_METADATA);
         metadata = alloc_zeroed(1, sizeof(*metadata));
-        if (!metadata || arena_copy(&metadata->arena, bytes, &metadata->bytes) < 0)
+        if (!metadata)
+                return error_trace(-ENOMEM);
+        metadata->n_users = 1;
+        if (arena_copy(&metadata->arena, bytes, &metadata->bytes) < 0)
                 return error_trace(-ENOMEM);
         metadata->builder.dirty = metadata->kernel.dirty = -1;
         r = json_document_new(bytes, 0, open, &document, &error);
@@ -459,9 +462,16 @@ int metadata_parse(Text bytes, Metadata **ret_metadata, Fault *fault)
         return 0;
 }
 
+Metadata *metadata_ref(Metadata *metadata)
+{
+        if (metadata)
+                (void)__atomic_add_fetch(&metadata->n_users, 1, __ATOMIC_RELAXED);
+        return metadata;
+}
+
 Metadata *metadata_free(Metadata *metadata)
 {
-        if (metadata) {
+        if (metadata && !__atomic_sub_fetch(&metadata->n_users, 1, __ATOMIC_ACQ_REL)) {
                 (void)digest_free(metadata->digest);
                 arena_deinit(&metadata->arena);
                 alloc_free(metadata);

@@ -1,5 +1,6 @@
 /* metadata.json of a build variant: parsed whole, all rules checked, the bytes
- * kept as they came. One owner. */
+ * kept as they came. Immutable and counted (atomically): what is known of a
+ * repository is made anew by the file thread while the loop still shows the old. */
 #pragma once
 
 #include "kernels/digest.h"
@@ -21,6 +22,7 @@ typedef struct Provenance {
 } Provenance;
 
 typedef struct Metadata {
+        unsigned n_users;
         Arena arena;              /* what the texts point to */
         Text bytes;               /* the file */
         Text name;
@@ -46,5 +48,6 @@ typedef struct Metadata {
  * is no JSON), also above LIMIT_METADATA; -ENOMEM. */
 int metadata_parse(Text bytes, Metadata **ret_metadata, Fault *fault);
 
-Metadata *metadata_free(Metadata *metadata);
+Metadata *metadata_ref(Metadata *metadata); /* NULL is allowed */
+Metadata *metadata_free(Metadata *metadata); /* gives one reference back */
 DEFINE_CLEANUP(Metadata *, metadata_free)

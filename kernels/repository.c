@@ -77,19 +77,28 @@ Repository *repository_unref(Repository *repository)
 
 /* --- adding a variant --- */
 
-int repository_add(RepositoryStore *store, Text folder, Text metadata)
+int repository_add_parsed(RepositoryStore *store, Text folder, Metadata *metadata, RepositoryVariant **ret_variant)
 {
         Repository *repository = &store->repository;
         RepositoryVariant *variant = &repository->variants[repository->n_variants];
-        int r;
 
         *variant = (RepositoryVariant){ .folder = TEXT_NULL };
         if (arena_copy(&store->arena, folder, &variant->folder) < 0)
                 return error_trace(-ENOMEM);
         variant->parsed = variant_parse(variant->folder, &variant->variant);
+        variant->metadata = metadata_ref(metadata);
         repository->n_variants++;
-        if (!metadata.data)
-                return 0;
+        *ret_variant = variant;
+        return 0;
+}
+
+int repository_add(RepositoryStore *store, Text folder, Text metadata)
+{
+        RepositoryVariant *variant = NULL;
+        int r = repository_add_parsed(store, folder, NULL, &variant);
+
+        if (r < 0 || !metadata.data)
+                return r;
         r = metadata_parse(metadata, &variant->metadata, &variant->metadata_fault);
         return r < 0 ? error_trace(r) : 0;
 }

@@ -24,6 +24,8 @@ typedef struct RepositoryVariant {
         Variant variant;
         Metadata *metadata; /* NULL: the folder has none */
         Fault metadata_fault; /* why it could not be read; FAULT_NONE */
+        bool complete;      /* of the Hub: all of its files are on this host */
+        Text corrupt;       /* of the Hub: its files are not what its metadata states, and how; absent: not known to be so */
 } RepositoryVariant;
 
 struct Repository {

@@ -16,3 +16,7 @@ void repository_store_freep(RepositoryStore **store);
 /* Adds one; metadata absent: the folder has none. A faulty one is kept as the
  * variant's fault. 0, -ENOMEM. */
 int repository_add(RepositoryStore *store, Text folder, Text metadata);
+
+/* Adds one whose metadata is parsed already, and counted up here; NULL: none, or
+ * not known. 0, -ENOMEM. */
+int repository_add_parsed(RepositoryStore *store, Text folder, Metadata *metadata, RepositoryVariant **ret_variant);

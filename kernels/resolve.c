@@ -4,11 +4,8 @@
 
 #include "kernels/found.h"
 
-/* A commit that the reference itself names is fixed, so it has no age. */
 static void resolution_fill(const MsgQuery *query, const Found *found, Resolution *resolution)
 {
-        bool here = found->repository != NULL;
-
         *resolution = (Resolution){
                 .answer = {
                         .layer = query->layer,
@@ -18,16 +15,19 @@ static void resolution_fill(const MsgQuery *query, const Found *found, Resolutio
                         .max = found->has_range && found->range.max != CAPABILITY_MAX ?
                                        INTEGER_PRESENT(found->range.max) : INTEGER_ABSENT,
                         .reference = &resolution->reference,
-                        .commit = found->reference.commit,
+                        .redirect = found->redirect,
+                        .commit = found->commit,
+                        .commit_age_s = found->commit_age_s,
                         .variant = found->variant,
-                        .state = here ? TEXT("local") : TEXT("unknown"),
+                        .state = found->state,
                 },
                 .kind = found->reference.kind,
+                .hub = found->reference,
                 .repository = found->repository,
                 .variant = found->variant_number,
                 .arch = found->arch,
         };
-        if (here)
+        if (found->repository)
                 resolution->answer.arch = found->arch == ARCH_OK ? TEXT("ok") : TEXT("unknown");
         reference_to_message(&found->reference, &resolution->reference);
 }

@@ -1,6 +1,8 @@
 /* lookup, and what is known of the kernel it leads to: from memory alone. */
 #pragma once
 
+#include "kernels/catalog.h"
+#include "kernels/commit_memory.h"
 #include "kernels/environment.h"
 #include "kernels/host_mapping.h"
 #include "kernels/repository.h"
@@ -21,14 +23,26 @@ typedef struct Asker {
         View *view;                     /* NULL: view 0 */
         const Environment *environment;
         ChoiceMemo **memo;              /* of the session, made on first use; NULL: none is kept */
+        const Catalog *catalog;         /* NULL: nothing is known of the Hub */
+        CommitMemory *memory;           /* of the session or its job; NULL: none */
+        bool fresh;                     /* the commits of now, whatever the memory has */
+        bool offline;                   /* what is not here cannot be had */
+        int64_t now_s;                  /* as the catalog's times */
 } Asker;
+
+/* Of what the answers speak: of another host mapping, or other commits, it is another. */
+static inline uint64_t asker_generation(const Asker *asker)
+{
+        return asker->host->generation + (asker->catalog ? catalog_generation(asker->catalog) : 0);
+}
 
 /* Where an answer leads, for acquire. */
 typedef struct Resolution {
         MsgAnswer answer;               /* texts belong to host, view, query or arena */
         MsgAnswerReference reference;   /* answer.reference points here: not to be copied by value */
         ReferenceKind kind;
-        Repository *repository;         /* PATH, LOCAL: borrowed; else NULL */
+        Reference hub;                  /* as it was found, a pin's commit in it */
+        Repository *repository;         /* what the variant was chosen of, borrowed; NULL: none was */
         size_t variant;                 /* number in repository->variants */
         ArchVerdict arch;
 } Resolution;

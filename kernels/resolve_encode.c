@@ -89,16 +89,28 @@ static inline size_t answer_room(Text layer, const Found *found)
         const Reference *reference = &found->reference;
 
         return ANSWER_ROOM + layer.size + found->source.size + reference->repo.size + reference->revision.size +
-               reference->locked.size + reference->path.size + reference->layer.size + reference->commit.size +
-               found->variant.size;
+               reference->locked.size + reference->path.size + reference->layer.size + found->redirect.size +
+               found->commit.size + found->variant.size;
+}
+
+/* What a Hub's reference has beside the others. */
+static inline uint8_t *put_hub(uint8_t *p, const Found *found)
+{
+        if (found->redirect.data)
+                p = put_text(put_text(p, TEXT("redirect")), found->redirect);
+        if (found->commit.data)
+                p = put_text(put_text(p, TEXT("commit")), found->commit);
+        if (found->commit_age_s.present)
+                p = put_natural(put_text(p, TEXT("commit_age_s")), (uint64_t)found->commit_age_s.value);
+        return p;
 }
 
 static inline uint8_t *put_answer(uint8_t *p, Text layer, const Found *found)
 {
-        bool max = found->has_range && found->range.max != CAPABILITY_MAX, here = found->repository != NULL;
-        bool commit = found->reference.commit.data != NULL;
+        bool max = found->has_range && found->range.max != CAPABILITY_MAX, chosen = found->repository != NULL;
 
-        *p++ = (uint8_t)(0x80 | (5 + found->has_range + max + commit + 2 * here));
+        *p++ = (uint8_t)(0x80 | (5 + found->has_range + max + (found->redirect.data != NULL) +
+                                 (found->commit.data != NULL) + found->commit_age_s.present + 2 * chosen));
         p = put_text(put_text(p, TEXT("layer")), layer);
         p = put_text(put_text(p, TEXT("mode")), mode_text(found->mode));
         p = put_text(put_text(p, TEXT("source")), found->source);
@@ -106,14 +118,12 @@ static inline uint8_t *put_answer(uint8_t *p, Text layer, const Found *found)
                 p = put_natural(put_text(p, TEXT("min")), (uint64_t)found->range.min);
         if (max)
                 p = put_natural(put_text(p, TEXT("max")), (uint64_t)found->range.max);
-        p = put_reference(put_text(p, TEXT("reference")), &found->reference);
-        if (commit)
-                p = put_text(put_text(p, TEXT("commit")), found->reference.commit);
-        if (!here)
-                return put_text(put_text(p, TEXT("state")), TEXT("unknown"));
-        p = put_text(put_text(p, TEXT("variant")), found->variant);
-        p = put_text(put_text(p, TEXT("arch")), found->arch == ARCH_OK ? TEXT("ok") : TEXT("unknown"));
-        return put_text(put_text(p, TEXT("state")), TEXT("local"));
+        p = put_hub(put_reference(put_text(p, TEXT("reference")), &found->reference), found);
+        if (chosen) {
+                p = put_text(put_text(p, TEXT("variant")), found->variant);
+                p = put_text(put_text(p, TEXT("arch")), found->arch == ARCH_OK ? TEXT("ok") : TEXT("unknown"));
+        }
+        return put_text(put_text(p, TEXT("state")), found->state);
 }
 
 static int encode_found(Text layer, const Found *found, Buffer *answers)

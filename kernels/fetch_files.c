@@ -1,0 +1,208 @@
+/* The files of the variants that were chosen: each distinct one loaded once. */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "kernels/bytecode.h"
+#include "kernels/fetch_private.h"
+#include "proto/base/alloc.h"
+#include "proto/base/error.h"
+
+#define HASH_STEP (4u * 1024 * 1024) /* as in daemon/check_job: about 3 ms */
+
+static FetchBlob *find_blob(const Fetch *fetch, Text etag, bool sha512)
+{
+        for (size_t i = 0; i < fetch->n_blobs; i++)
+                if (fetch->blobs[i]->sha512 == sha512 && text_equal(fetch->blobs[i]->etag, etag))
+                        return fetch->blobs[i];
+        return NULL;
+}
+
+static int grow_blobs(Fetch *fetch)
+{
+        size_t capacity = fetch->blobs_capacity ? 2 * fetch->blobs_capacity : 64;
+        FetchBlob **grown;
+
+        if (fetch->n_blobs < fetch->blobs_capacity)
+                return 0;
+        grown = alloc_resize(fetch->blobs, capacity, sizeof(FetchBlob *));
+        if (!grown)
+                return error_trace(-ENOMEM);
+        fetch->blobs = grown;
+        fetch->blobs_capacity = capacity;
+        return 0;
+}
+
+int fetch_add_blob(Fetch *fetch, const HubEntry *entry, bool sha512, FetchBlob **ret_blob)
+{
+        FetchBlob *blob = find_blob(fetch, entry->etag, sha512);
+        int r;
+
+        if (blob) {
+                *ret_blob = blob;
+                return 0;
+        }
+        r = grow_blobs(fetch);
+        blob = arena_zeroed(&fetch->arena, 1, sizeof(*blob));
+        if (r < 0 || !blob)
+                return error_trace(-ENOMEM);
+        *blob = (FetchBlob){ .etag = entry->etag, .path = entry->path, .size = entry->size, .sha512 = sha512 };
+        fetch->blobs[fetch->n_blobs++] = blob;
+        fetch->bytes_total += entry->size;
+        *ret_blob = blob;
+        return 0;
+}
+
+/* --- loading one --- */
+
+static int blob_is_done(Fetch *fetch, FetchBlob *blob)
+{
+        blob->state = BLOB_DONE;
+        fetch->n_done++;
+        return 0;
+}
+
+/* An empty file is never asked for: its name says all. */
+static int end_empty(Fetch *fetch, FetchBlob *blob, Fault *fault)
+{
+        int r = cache_blob_end(blob->blob, fault);
+
+        return r ? r : blob_is_done(fetch, blob);
+}
+
+static int begin_blob(Fetch *fetch, FetchBlob *blob, Fault *fault)
+{
+        int r = cache_blob_begin(fetch->order->cache, fetch->repo, blob->etag, blob->size, blob->sha512, &blob->blob, fault);
+
+        switch (r) {
+        case 0:
+                return blob->size ? fetch_ask_file(fetch, blob) : end_empty(fetch, blob, fault);
+        case CACHE_BLOB_THERE:
+                blob->state = BLOB_HASHING;
+                return STEP_MORE;
+        case CACHE_BLOB_BUSY:
+                blob->state = BLOB_BUSY;
+                return FETCH_PAUSES;
+        case CACHE_BLOB_FAULT:
+                return 1;
+        default:
+                return r;
+        }
+}
+
+/* One with other bytes than its name says is gone now, and is fetched. */
+static int hash_blob(Fetch *fetch, FetchBlob *blob, Fault *fault)
+{
+        int r = cache_blob_hash_step(blob->blob, HASH_STEP, fault);
+
+        if (r == STEP_DONE)
+                return blob_is_done(fetch, blob);
+        if (r != STEP_FAULT || fault->name != FAULT_CORRUPT)
+                return r == STEP_FAULT ? 1 : r;
+        blob->blob = cache_blob_free(blob->blob);
+        return begin_blob(fetch, blob, fault);
+}
+
+int fetch_load_blob(Fetch *fetch, FetchBlob *blob, Fault *fault)
+{
+        switch (blob->state) {
+        case BLOB_NEW:
+        case BLOB_BUSY:
+                return begin_blob(fetch, blob, fault);
+        case BLOB_HASHING:
+                return hash_blob(fetch, blob, fault);
+        case BLOB_LOADING:
+                return FETCH_WAITS;
+        case BLOB_DONE:
+        default:
+                return 0;
+        }
+}
+
+/* --- all of them --- */
+
+static bool needs_sha512(const FetchVariant *variant)
+{
+        const Metadata *metadata = variant->metadata;
+
+        return metadata && metadata->digest && metadata->digest->algorithm == DIGEST_SHA512;
+}
+
+static int list_files(Fetch *fetch, FetchVariant *variant)
+{
+        const HubTree *tree = &variant->tree;
+        int r = 0;
+
+        variant->files = arena_zeroed(&fetch->arena, tree->n_entries, sizeof(*variant->files));
+        if (!variant->files)
+                return error_trace(-ENOMEM);
+        for (size_t i = 0; !r && i < tree->n_entries; i++) {
+                const HubEntry *entry = &tree->entries[i];
+                FetchFile *file = &variant->files[variant->n_files];
+
+                if (entry->folder || bytecode_is(entry->path))
+                        continue;
+                file->path = entry->path;
+                variant->n_files++;
+                if (variant->metadata_file && text_equal(entry->path, variant->metadata_file->path))
+                        file->blob = variant->metadata_file->blob;
+                else
+                        r = fetch_add_blob(fetch, entry, needs_sha512(variant), &file->blob);
+        }
+        return r;
+}
+
+static int judge_size(const Fetch *fetch, Fault *fault)
+{
+        if (fetch->bytes_total <= fetch->order->max_bytes)
+                return 0;
+        return fault_set(fault, FAULT_LIMIT, "%.*s has %" PRId64 " bytes for this, and only %" PRId64 " more may be fetched "
+                         "in this hour: wait, or have quota.fetched raised", TEXT_PRINT(fetch->repo), fetch->bytes_total,
+                         fetch->order->max_bytes);
+}
+
+static int list_all(Fetch *fetch, Fault *fault)
+{
+        bool begun = false;
+        int r = 0;
+
+        for (size_t i = 0; !r && i < fetch->n_variants; i++) {
+                FetchVariant *variant = &fetch->variants[i];
+
+                if (variant->state != VARIANT_WANTED || variant->files)
+                        continue;
+                begun = true;
+                r = list_files(fetch, variant);
+        }
+        return r || !begun ? r : judge_size(fetch, fault);
+}
+
+/* Begins what there is room for. STEP_MORE where one of them has work here;
+ * those that another process writes come last. */
+static int load_some(Fetch *fetch, Fault *fault)
+{
+        int all = 0;
+
+        for (size_t i = 0; i < fetch->n_blobs && fetch->n_loading < FETCH_PARALLEL; i++) {
+                int r;
+
+                if (fetch->blobs[i]->state == BLOB_DONE || fetch->blobs[i]->state == BLOB_LOADING)
+                        continue;
+                r = fetch_load_blob(fetch, fetch->blobs[i], fault);
+                if (r == 1 || r < 0)
+                        return r;
+                if (r == STEP_MORE)
+                        return r;
+                if (r == FETCH_PAUSES)
+                        all = r;
+        }
+        return fetch->n_out ? FETCH_WAITS : all;
+}
+
+int fetch_load(Fetch *fetch, Fault *fault)
+{
+        int r = list_all(fetch, fault);
+
+        if (r || fetch->n_done == fetch->n_blobs)
+                return r;
+        return load_some(fetch, fault);
+}

@@ -8,6 +8,7 @@
 #include "kernels/hash.h"
 #include "kernels/json.h"
 #include "proto/base/error.h"
+#include "proto/name.h"
 
 /* --- which commit --- */
 
@@ -38,8 +39,7 @@ static int check_variant_locks(const JsonValue *variants, const JsonPath *path, 
         return 0;
 }
 
-/* 0; *ret_commit is set if the entry is the one. */
-static int read_old(const JsonValue *entry, const JsonPath *path, Text repository, Text *ret_commit, Fault *fault)
+static int read_old(const JsonValue *entry, const JsonPath *path, LockPin *ret_pin, Fault *fault)
 {
         const JsonValue *repo = member_text(entry, "repo_id"), *sha = member_text(entry, "sha");
         int r;
@@ -47,12 +47,12 @@ static int read_old(const JsonValue *entry, const JsonPath *path, Text repositor
         if (!repo || !sha)
                 return json_fault(fault, FAULT_CORRUPT, path, "must have the texts `repo_id` and `sha`");
         r = check_variant_locks(json_value_get(entry, "variants"), path, fault);
-        if (!r && text_equal(json_value_text(repo), repository))
-                *ret_commit = json_value_text(sha);
+        if (!r)
+                *ret_pin = (LockPin){ json_value_text(repo), json_value_text(sha) };
         return r;
 }
 
-static int read_new(const JsonValue *entry, const JsonPath *path, Text repository, Text *ret_commit, Fault *fault)
+static int read_new(const JsonValue *entry, const JsonPath *path, LockPin *ret_pin, Fault *fault)
 {
         const JsonValue *dependency = json_value_get(entry, "dependency"), *lock = json_value_get(entry, "lock");
         const JsonValue *repo, *commit;
@@ -65,27 +65,49 @@ static int read_new(const JsonValue *entry, const JsonPath *path, Text repositor
         if (!repo || !commit)
                 return json_fault(fault, FAULT_CORRUPT, path,
                                   "must have the texts `dependency/repo-id` and `lock/commit`");
-        if (text_equal(json_value_text(repo), repository))
-                *ret_commit = json_value_text(commit);
+        *ret_pin = (LockPin){ json_value_text(repo), json_value_text(commit) };
+        return 0;
+}
+
+/* An entry as it stands, in either format. */
+static int read_entry(const JsonValue *entry, const JsonPath *path, LockPin *ret_pin, Fault *fault)
+{
+        int r = json_expect(entry, JSON_KIND_OBJECT, path, FAULT_CORRUPT, fault);
+
+        if (r)
+                return r;
+        return (json_value_get(entry, "dependency") ? read_new : read_old)(entry, path, ret_pin, fault);
+}
+
+/* Python writes and reads it; there the last of equal keys counts. */
+static int open_lock(Text json, JsonDocument **ret_document, Fault *fault)
+{
+        JsonError error;
+        int r = json_document_new(json, JSON_DUPLICATES, NULL, ret_document, &error);
+
+        if (r > 0)
+                return fault_set(fault, FAULT_CORRUPT, "line %zu, column %zu: %s", error.line, error.column,
+                                 error.message);
+        if (r < 0)
+                return error_trace(r);
+        if (json_value_kind(json_document_root(*ret_document)) != JSON_KIND_ARRAY)
+                return fault_set(fault, FAULT_CORRUPT, "a lock file is an array; this is %s",
+                                 json_kind_name(json_value_kind(json_document_root(*ret_document))));
         return 0;
 }
 
 static int find_commit(const JsonValue *root, Text repository, Text *ret_commit, Fault *fault)
 {
         *ret_commit = TEXT_NULL;
-        if (json_value_kind(root) != JSON_KIND_ARRAY)
-                return fault_set(fault, FAULT_CORRUPT, "a lock file is an array; this is %s",
-                                 json_kind_name(json_value_kind(root)));
         for (size_t i = 0; i < json_value_size(root) && !ret_commit->data; i++) {
                 JsonPath path = JSON_PATH_INDEX(NULL, i);
-                const JsonValue *entry = json_value_at(root, i);
-                int r = json_expect(entry, JSON_KIND_OBJECT, &path, FAULT_CORRUPT, fault);
+                LockPin pin;
+                int r = read_entry(json_value_at(root, i), &path, &pin, fault);
 
-                if (!r)
-                        r = (json_value_get(entry, "dependency") ? read_new : read_old)(entry, &path, repository,
-                                                                                         ret_commit, fault);
                 if (r)
                         return r;
+                if (text_equal(pin.repo, repository))
+                        *ret_commit = pin.commit;
         }
         return 0;
 }
@@ -93,20 +115,62 @@ static int find_commit(const JsonValue *root, Text repository, Text *ret_commit,
 int lock_lookup(Text json, Text repository, Arena *arena, Text *ret_commit, Fault *fault)
 {
         CLEANUP(json_document_freep) JsonDocument *document = NULL;
-        JsonError error;
         Text commit;
         int r;
 
-        /* Python writes and reads it; there the last of equal keys counts. */
-        r = json_document_new(json, JSON_DUPLICATES, NULL, &document, &error);
-        if (r > 0)
-                return fault_set(fault, FAULT_CORRUPT, "line %zu, column %zu: %s", error.line, error.column,
-                                 error.message);
+        r = open_lock(json, &document, fault);
         if (!r)
                 r = find_commit(json_document_root(document), repository, &commit, fault);
         if (!r && arena_copy(arena, commit, ret_commit) < 0)
                 r = -ENOMEM;
         return error_trace(r);
+}
+
+/* Copies the pin, the commit in lower case, as git writes it. */
+static int check_pin(const LockPin *pin, const JsonPath *path, Arena *arena, LockPin *ret_pin, Fault *fault)
+{
+        Fault name;
+        LockPin copy;
+
+        if (name_check_repository(pin->repo, &name))
+                return json_fault(fault, FAULT_INVALID_NAME, path, "%s", name.message);
+        if (arena_copy(arena, pin->repo, &copy.repo) < 0 || arena_copy(arena, pin->commit, &copy.commit) < 0)
+                return error_trace(-ENOMEM);
+        for (size_t i = 0; i < copy.commit.size; i++)
+                ((char *)(uintptr_t)copy.commit.data)[i] = (char)tolower((unsigned char)copy.commit.data[i]);
+        if (!name_is_commit(copy.commit))
+                return json_fault(fault, FAULT_INVALID_NAME, path,
+                                  "locks %.*s to \"%.*s\", which is no commit of 40 hex digits", TEXT_PRINT(pin->repo),
+                                  TEXT_PRINT(text_cut(pin->commit, 80)));
+        *ret_pin = copy;
+        return 0;
+}
+
+int lock_list(Text json, Arena *arena, LockPin **ret_pins, size_t *ret_n, Fault *fault)
+{
+        CLEANUP(json_document_freep) JsonDocument *document = NULL;
+        const JsonValue *root;
+        LockPin *pins;
+        int r = open_lock(json, &document, fault);
+
+        if (r)
+                return r;
+        root = json_document_root(document);
+        pins = arena_zeroed(arena, json_value_size(root), sizeof(*pins));
+        if (!pins)
+                return error_trace(-ENOMEM);
+        for (size_t i = 0; i < json_value_size(root); i++) {
+                JsonPath path = JSON_PATH_INDEX(NULL, i);
+
+                r = read_entry(json_value_at(root, i), &path, &pins[i], fault);
+                if (!r)
+                        r = check_pin(&pins[i], &path, arena, &pins[i], fault);
+                if (r)
+                        return error_trace(r);
+        }
+        *ret_pins = pins;
+        *ret_n = json_value_size(root);
+        return 0;
 }
 
 /* --- the hash of a variant --- */

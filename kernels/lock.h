@@ -13,6 +13,15 @@
  * no such file format; -ENOMEM. */
 int lock_lookup(Text json, Text repository, Arena *arena, Text *ret_commit, Fault *fault);
 
+typedef struct LockPin {
+        Text repo;
+        Text commit; /* 40 lower-case hex digits */
+} LockPin;
+
+/* Everything that the file locks, in its order. 0; 1 with FAULT_CORRUPT: no such file format, or FAULT_INVALID_NAME:
+ * what is locked is no repository, or not to a commit; -ENOMEM. */
+int lock_list(Text json, Arena *arena, LockPin **ret_pins, size_t *ret_n, Fault *fault);
+
 typedef struct LockFile {
         Text path;       /* from the repository's root */
         Text blob_id;    /* hex; absent: the Hub did not say */

@@ -30,6 +30,17 @@ Backend backend_parse(Text spelling)
         return BACKEND_NONE;
 }
 
+Device device_of_backend(Backend backend)
+{
+        static const Device devices[] = {
+                [BACKEND_CANN] = DEVICE_NPU,      [BACKEND_CPU] = DEVICE_CPU,       [BACKEND_CUDA] = DEVICE_CUDA,
+                [BACKEND_METAL] = DEVICE_MPS,     [BACKEND_NEURON] = DEVICE_NEURON, [BACKEND_ROCM] = DEVICE_ROCM,
+                [BACKEND_TPU] = DEVICE_TPU,       [BACKEND_XPU] = DEVICE_XPU,       [BACKEND_NONE] = DEVICE_NONE,
+        };
+
+        return devices[backend];
+}
+
 const char *variant_reason_spelling(VariantReason reason)
 {
         static const char *const spellings[] = {

@@ -38,6 +38,9 @@ typedef enum Backend {
 const char *backend_spelling(Backend backend); /* "cuda" */
 Backend backend_parse(Text spelling);          /* "cuda"; BACKEND_NONE */
 
+/* The device type that a backend's kernels run on; DEVICE_NONE for BACKEND_NONE. */
+Device device_of_backend(Backend backend);
+
 /* The spelling in variant names: "cu128", "cpu". */
 bool backend_parse_variant(Text text, Backend *ret_backend, Version2 *ret_version);
 

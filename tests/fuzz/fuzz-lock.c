@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernels/lock.h"
+#include "proto/name.h"
 #include "tests/fuzz/fuzz.h"
 
 #define FILES_MAX 64
@@ -17,6 +18,20 @@ static void check_lookup(Text text)
         fuzz_require(r == 0 || (r == 1 && fault.name == FAULT_CORRUPT));
         if (r == 1)
                 fuzz_require(text_equal(commit, TEXT("untouched")));
+}
+
+/* Whatever is listed may become part of a path. */
+static void check_list(Text text)
+{
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        Fault fault = FAULT_NULL;
+        LockPin *pins;
+        size_t n = 0;
+        int r = lock_list(text, &arena, &pins, &n, &fault);
+
+        fuzz_require(r == 0 || (r == 1 && (fault.name == FAULT_CORRUPT || fault.name == FAULT_INVALID_NAME)));
+        for (size_t i = 0; r == 0 && i < n; i++)
+                fuzz_require(name_is_commit(pins[i].commit) && !name_check_repository(pins[i].repo, &fault));
 }
 
 static void check_hashes(Text text)
@@ -49,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         Text text = { size ? (const char *)bytes : "", size };
 
         check_lookup(text);
+        check_list(text);
         check_hashes(text);
         return 0;
 }

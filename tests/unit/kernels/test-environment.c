@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernels/environment.h"
+#include "kernels/environment_pack.h"
 
 static int init(Environment *environment, MsgEnvironment message, Fault *fault)
 {
@@ -65,4 +66,57 @@ START_TEST(test_refuses)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/environment", test_copies, test_native_sets_tvm_ffi, test_refuses)
+START_TEST(test_packs)
+{
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        CLEANUP_BUFFER Buffer bytes = BUFFER_NULL, again = BUFFER_NULL;
+        MsgEnvironment message = { .torch = TEXT("2.7"), .backend = TEXT("cu128"), .cxx11_abi = 0, .free_threaded = -1 };
+        MsgEnvironment read;
+        Fault fault;
+
+        ck_assert_int_eq(environment_pack(&message, &bytes), 0);
+        ck_assert_int_eq(environment_unpack(buffer_text(&bytes), &arena, &read, &fault), 0);
+        ck_assert(text_equal(read.torch, TEXT("2.7")));
+        ck_assert(text_equal(read.backend, TEXT("cu128")));
+        ck_assert_ptr_null(read.cpu.data);
+        ck_assert_int_eq(read.cxx11_abi, 0);
+        ck_assert_int_eq(read.free_threaded, -1);
+        ck_assert_int_eq(environment_pack(&read, &again), 0);
+        ck_assert(text_equal(buffer_text(&bytes), buffer_text(&again)));
+}
+END_TEST
+
+START_TEST(test_unpack_refuses)
+{
+        static const Text cases[] = { TEXT(""), TEXT("\xc0"), TEXT("\x81\xa5torch\x01"), TEXT("\x81\xa5torch") };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                CLEANUP_ARENA Arena arena = ARENA_NULL;
+                MsgEnvironment read;
+                Fault fault;
+
+                ck_assert_msg(environment_unpack(cases[i], &arena, &read, &fault) == 1, "%zu", i);
+        }
+}
+END_TEST
+
+static int pack_and_unpack(void)
+{
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        CLEANUP_BUFFER Buffer bytes = BUFFER_NULL;
+        MsgEnvironment message = { .torch = TEXT("2.7"), .cxx11_abi = -1, .free_threaded = 1 };
+        Fault fault;
+        int r = environment_pack(&message, &bytes);
+
+        return r ? r : environment_unpack(buffer_text(&bytes), &arena, &message, &fault);
+}
+
+START_TEST(test_torture)
+{
+        FIXTURE_TORTURE(pack_and_unpack());
+        ck_assert_int_eq(pack_and_unpack(), 0);
+}
+END_TEST
+
+FIXTURE_MAIN("kernels/environment", test_copies, test_native_sets_tvm_ffi, test_refuses, test_packs, test_unpack_refuses,
+             test_torture)

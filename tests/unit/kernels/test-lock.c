@@ -117,6 +117,68 @@ START_TEST(test_newer_format)
 }
 END_TEST
 
+#define COMMIT "0123456789abcdef0123456789abcdef01234567"
+
+START_TEST(test_list)
+{
+        static const char text[] =
+                "[{\"repo_id\": \"o/a\", \"sha\": \"" COMMIT "\", \"variants\": {}},"
+                " {\"dependency\": {\"repo-id\": \"o/b\", \"version\": 1}, \"lock\": {\"commit\": \"0123456789ABCDEF0123456789ABCDEF01234567\"}}]";
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        Fault fault = FAULT_NULL;
+        LockPin *pins;
+        size_t n;
+
+        ck_assert_int_eq(lock_list(text_of(text), &arena, &pins, &n, &fault), 0);
+        ck_assert_uint_eq(n, 2);
+        ck_assert(text_equal(pins[0].repo, TEXT("o/a")));
+        ck_assert(text_equal(pins[1].repo, TEXT("o/b")));
+        ck_assert(text_equal(pins[0].commit, TEXT(COMMIT)));
+        ck_assert(text_equal(pins[1].commit, TEXT(COMMIT)));
+        ck_assert_int_eq(lock_list(TEXT("[]"), &arena, &pins, &n, &fault), 0);
+        ck_assert_uint_eq(n, 0);
+}
+END_TEST
+
+START_TEST(test_list_refuses)
+{
+#define OLD(repo, sha) "[{\"repo_id\": \"o/a\", \"sha\": \"" COMMIT "\", \"variants\": {}}, {\"repo_id\": \"" repo "\", \"sha\": \"" sha "\", \"variants\": {}}]"
+        static const struct { const char *text; FaultName fault; const char *says; } cases[] = {
+                { "", FAULT_CORRUPT, "line" },
+                { "{}", FAULT_CORRUPT, "array" },
+                { "[1]", FAULT_CORRUPT, "/0" },
+                { "[{\"repo_id\": \"o/a\"}]", FAULT_CORRUPT, "/0" },
+                { OLD("o/b", "main"), FAULT_INVALID_NAME, "/1: locks o/b to \"main\"" },
+                { OLD("o/b", COMMIT "0"), FAULT_INVALID_NAME, "40 hex digits" },
+                { OLD("o/b", COMMIT COMMIT COMMIT), FAULT_INVALID_NAME, "40 hex digits" },
+                { OLD("o/../b", COMMIT), FAULT_INVALID_NAME, "/1: \"o/../b\"" },
+                { OLD("b", COMMIT), FAULT_INVALID_NAME, "organisation/name" },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                CLEANUP_ARENA Arena arena = ARENA_NULL;
+                Fault fault = FAULT_NULL;
+                LockPin *pins = NULL;
+                size_t n;
+
+                ck_assert_int_eq(lock_list(text_of(cases[i].text), &arena, &pins, &n, &fault), 1);
+                ck_assert_msg(fault.name == cases[i].fault && strstr(fault.message, cases[i].says), "%zu: %s", i,
+                              fault.message);
+                ck_assert_ptr_null(pins);
+        }
+}
+END_TEST
+
+static int list(void)
+{
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        Fault fault;
+        LockPin *pins;
+        size_t n;
+
+        return lock_list(TEXT(OLD("o/b", COMMIT)), &arena, &pins, &n, &fault);
+}
+
 static int look_up(void)
 {
         static const char text[] = "[{\"repo_id\": \"o/a\", \"sha\": \"x\", \"variants\": {\"v\": {\"hash\": \"h\"}}}]";
@@ -135,8 +197,11 @@ static int look_up(void)
 START_TEST(test_torture)
 {
         FIXTURE_TORTURE(look_up());
+        FIXTURE_TORTURE(list());
+        ck_assert_int_eq(list(), 0);
         ck_assert_int_eq(look_up(), 0);
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/lock", test_hash_vectors, test_lookup_vectors, test_newer_format, test_torture)
+FIXTURE_MAIN("kernels/lock", test_hash_vectors, test_lookup_vectors, test_newer_format, test_list, test_list_refuses,
+             test_torture)

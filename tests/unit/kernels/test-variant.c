@@ -284,5 +284,18 @@ START_TEST(test_explain)
 }
 END_TEST
 
+START_TEST(test_device_of_backend)
+{
+        static const Device expected[] = {
+                [BACKEND_CANN] = DEVICE_NPU, [BACKEND_CPU] = DEVICE_CPU, [BACKEND_CUDA] = DEVICE_CUDA,
+                [BACKEND_METAL] = DEVICE_MPS, [BACKEND_NEURON] = DEVICE_NEURON, [BACKEND_ROCM] = DEVICE_ROCM,
+                [BACKEND_TPU] = DEVICE_TPU, [BACKEND_XPU] = DEVICE_XPU, [BACKEND_NONE] = DEVICE_NONE,
+        };
+
+        for (Backend b = 0; b <= BACKEND_NONE; b++)
+                ck_assert_int_eq(device_of_backend(b), expected[b]);
+}
+END_TEST
+
 FIXTURE_MAIN("kernels/variant", test_parse_vectors, test_resolve_vectors, test_tvm_ffi_goes_before_noarch,
-             test_free_threaded, test_target, test_explain)
+             test_free_threaded, test_target, test_explain, test_device_of_backend)

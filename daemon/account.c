@@ -22,8 +22,18 @@ struct Account {
         char cgroup[];
 };
 
+/* What a uid has fetched in one hour of the clock. It stays when the uid's
+ * sessions end, so that coming back does not make it forgotten. */
+typedef struct Fetched {
+        struct Fetched *next;
+        uid_t uid;
+        int64_t hour;
+        int64_t n_bytes;
+} Fetched;
+
 struct Accounts {
         AccountLimits limits;
+        Fetched *fetched;
         size_t used[_ACCOUNT_MAX];
         Account *chains[ACCOUNT_CHAINS];
         size_t n_accounts;
@@ -57,6 +67,12 @@ Accounts *accounts_free(Accounts *accounts)
         for (size_t i = 0; i < _ACCOUNT_MAX; i++)
                 assert(accounts->used[i] == 0);
         assert(accounts->n_accounts == 0);
+        while (accounts->fetched) {
+                Fetched *fetched = accounts->fetched;
+
+                accounts->fetched = fetched->next;
+                alloc_free(fetched);
+        }
         alloc_free(accounts);
         return NULL;
 }
@@ -191,4 +207,57 @@ const char *account_kind_title(AccountKind kind)
         };
 
         return titles[kind];
+}
+
+/* --- what was fetched --- */
+
+#define HOUR_S 3600
+
+static Fetched *fetched_find(const Accounts *accounts, uid_t uid, int64_t hour)
+{
+        Fetched *fetched = accounts->fetched;
+
+        while (fetched && (fetched->uid != uid || fetched->hour != hour))
+                fetched = fetched->next;
+        return fetched;
+}
+
+int64_t account_fetch_room(const Account *account, int64_t limit, int64_t now_s)
+{
+        const Fetched *fetched = fetched_find(account->accounts, account->uid, now_s / HOUR_S);
+        int64_t used = fetched ? fetched->n_bytes : 0;
+
+        return used < limit ? limit - used : 0;
+}
+
+/* One of another hour, to be used again; else a new one. */
+static Fetched *fetched_take(Accounts *accounts, int64_t hour)
+{
+        Fetched *fetched = accounts->fetched;
+
+        while (fetched && fetched->hour == hour)
+                fetched = fetched->next;
+        if (fetched)
+                return fetched;
+        fetched = alloc_zeroed(1, sizeof(*fetched));
+        if (!fetched)
+                return NULL;
+        fetched->next = accounts->fetched;
+        accounts->fetched = fetched;
+        return fetched;
+}
+
+void account_fetched(Account *account, int64_t n_bytes, int64_t now_s)
+{
+        int64_t hour = now_s / HOUR_S;
+        Fetched *fetched = fetched_find(account->accounts, account->uid, hour);
+
+        if (!fetched) {
+                fetched = fetched_take(account->accounts, hour);
+                if (!fetched)
+                        return; /* too little memory to be strict */
+                *fetched = (Fetched){ .next = fetched->next, .uid = account->uid, .hour = hour };
+        }
+        if (__builtin_add_overflow(fetched->n_bytes, n_bytes, &fetched->n_bytes))
+                fetched->n_bytes = INT64_MAX;
 }

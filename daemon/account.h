@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "proto/base/text.h"
@@ -70,6 +71,11 @@ int charge_set(Charge *charge, Account *account, AccountKind kind, size_t n);
 
 /* Gives all back. */
 void charge_clear(Charge *charge);
+
+/* What was fetched for the domain within the hour that `now_s` lies in: how much
+ * more may be, and that some was. */
+int64_t account_fetch_room(const Account *account, int64_t limit, int64_t now_s);
+void account_fetched(Account *account, int64_t n_bytes, int64_t now_s);
 
 /* "leases not released" */
 const char *account_kind_title(AccountKind kind);

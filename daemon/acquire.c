@@ -2,109 +2,41 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "daemon/acquire_internal.h"
 #include "daemon/acquire_result.h"
-#include "daemon/check_job.h"
-#include "daemon/daemon.h"
-#include "daemon/holdings.h"
-#include "daemon/log.h"
-#include "daemon/receipts.h"
+#include "daemon/state.h"
+#include "kernels/facts.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
 #include "proto/codec.h"
 
-/* A running check of one variant folder, and then the opening of a lease for
- * each who waits. */
-typedef struct Check {
-        CheckJob job;
-        Acquires *acquires;
-        struct Check *next; /* of those that run */
-        struct Check *previous;
-        Wait *waits;
-        bool checked; /* nobody joins it any more */
-        int folder_fd;
-        Metadata *metadata;
-        size_t n_openings;
-        char *path; /* of the repository */
-        char *variant;
-} Check;
-
-/* One lease on its way, in the file thread; stays until that lets go of it,
- * whether anybody waits or not. */
-typedef struct Opening {
-        LeaseOpening lease;
-        Check *check;
-        Wait *wait; /* NULL: who asked has left */
-        Charge charge;
-} Opening;
-
-struct Wait {
-        Check *check;
-        Opening *opening; /* NULL: still being checked */
-        Wait *next; /* of the same check */
-        Wait *previous;
-        Session *session;
-        Wait *next_of_session;
-        Charge charge;
-        uint64_t due_ms;
-        uint32_t id;
-        Progress told; /* the last that the asker was told */
-        Arena arena;
-        MsgAcquireResult result; /* as far as resolve knows it */
-};
-
-struct Acquires {
-        Daemon *daemon;
-        Check *checks;
-        size_t n_waiting;
-        Receipts receipts;
-        uv_timer_t timer; /* progress and deadlines, while anybody waits */
-};
-
 /* --- lists --- */
 
-static void check_unlink(Check *check)
+static void wait_link(Wait *wait)
 {
-        *(check->previous ? &check->previous->next : &check->acquires->checks) = check->next;
-        if (check->next)
-                check->next->previous = check->previous;
-        check->next = check->previous = NULL;
-}
-
-static void check_link(Check *check)
-{
-        check->next = check->acquires->checks;
-        if (check->next)
-                check->next->previous = check;
-        check->acquires->checks = check;
-}
-
-static void wait_link(Wait *wait, Check *check)
-{
+        Acquires *acquires = wait->acquires;
         Holdings *holdings = wait->session->holdings;
 
-        wait->check = check;
-        wait->next = check->waits;
-        if (wait->next)
-                wait->next->previous = wait;
-        check->waits = wait;
         wait->next_of_session = holdings->waits;
         holdings->waits = wait;
+        wait->next_of_all = acquires->waits;
+        if (wait->next_of_all)
+                wait->next_of_all->previous_of_all = wait;
+        acquires->waits = wait;
 }
 
 static void wait_unlink(Wait *wait)
 {
         Wait **link = &wait->session->holdings->waits;
 
-        *(wait->previous ? &wait->previous->next : &wait->check->waits) = wait->next;
-        if (wait->next)
-                wait->next->previous = wait->previous;
         while (*link != wait)
                 link = &(*link)->next_of_session;
         *link = wait->next_of_session;
+        *(wait->previous_of_all ? &wait->previous_of_all->next_of_all : &wait->acquires->waits) = wait->next_of_all;
+        if (wait->next_of_all)
+                wait->next_of_all->previous_of_all = wait->previous_of_all;
 }
 
 static Wait *wait_find(const Session *session, int64_t id)
@@ -131,47 +63,63 @@ size_t acquires_n_waiting(const Acquires *acquires)
 static void wait_free(Wait *wait)
 {
         charge_clear(&wait->charge);
+        target_unref(wait->hub.target);
         arena_deinit(&wait->arena);
         alloc_free(wait);
 }
 
 /* Takes the wait out of everything and frees it; its request has been answered,
  * or its session ends. */
-static void wait_end(Wait *wait)
+void wait_end(Wait *wait)
 {
-        Acquires *acquires = wait->check->acquires;
+        Acquires *acquires = wait->acquires;
         Session *session = wait->session;
 
         wait_unlink(wait);
-        if (wait->opening) {
-                job_cancel(&wait->opening->lease.job);
-                wait->opening->wait = NULL;
-        }
+        if (wait->hub.target)
+                fetches_leave(&wait->hub.fetch);
+        if (wait->check)
+                wait_leave_check(wait);
         if (--acquires->n_waiting == 0)
                 (void)uv_timer_stop(&acquires->timer);
         wait_free(wait);
         session_request_ends(session);
 }
 
-static void wait_end_with_fault(Wait *wait, const Fault *fault)
+/* For the history. */
+static void wait_note(const Wait *wait, const char *outcome)
 {
+        const Identity *identity = &wait->session->identity;
+        const Fact fact = {
+                .kind = FACT_EVENT,
+                .event = { .at_s = hub_now_s(), .uid = identity->uid, .pid = identity->pid, .what = TEXT("acquire"),
+                           .layer = wait->result.layer, .repo = wait->kernel, .commit = wait->result.commit,
+                           .variant = wait->result.variant, .outcome = text_of(outcome) },
+        };
+
+        if (wait->acquires->daemon->state)
+                state_note(wait->acquires->daemon->state, &fact);
+}
+
+void wait_end_with_fault(Wait *wait, const Fault *fault)
+{
+        wait_note(wait, fault_spelling(fault->name));
         (void)answer_fault(wait->session, wait->id, fault);
         wait_end(wait);
 }
 
-/* The asker leaves before the end. A check that nobody waits for is cancelled
- * but stays until the file thread lets go of it: however often somebody asks and
- * leaves, there is one for each folder. */
-static void wait_leave(Wait *wait, const Fault *fault)
+void wait_end_with_result(Wait *wait, int r, Fault *fault)
 {
-        Check *check = wait->check;
-
-        if (fault)
+        if (r < 0)
+                r = fault_set(fault, FAULT_INTERNAL, "the daemon is short of memory");
+        if (r != 0) {
                 wait_end_with_fault(wait, fault);
-        else
-                wait_end(wait);
-        if (!check->waits && !check->checked)
-                job_cancel(&check->job.job);
+                return;
+        }
+        wait_note(wait, "ok");
+        if (wait->hub.target)
+                hub_note_use(wait->acquires->daemon->hub, &wait->hub.name, wait->hub.target, wait->session->identity.uid);
+        wait_end(wait);
 }
 
 void acquire_cancel(Session *session, int64_t id)
@@ -182,205 +130,16 @@ void acquire_cancel(Session *session, int64_t id)
         if (!wait)
                 return;
         (void)fault_set(&fault, FAULT_CANCELLED, "the request was cancelled");
-        wait_leave(wait, &fault);
+        wait_end_with_fault(wait, &fault);
 }
 
 void acquire_forget_session(Session *session)
 {
         while (session->holdings && session->holdings->waits)
-                wait_leave(session->holdings->waits, NULL);
+                wait_end(session->holdings->waits);
 }
 
-/* --- the lease of one who waits --- */
-
-static int fault_leases(Fault *fault)
-{
-        return fault_set(fault, FAULT_LIMIT, "too many leases: release some, read the answers, or have quota.leases raised");
-}
-
-/* Makes the asker's own lease of what was opened and answers with it. 0; 1 with
- * a fault. */
-static int wait_lease(Wait *wait, LeaseOpening *opening, Fault *fault)
-{
-        Daemon *daemon = wait->check->acquires->daemon;
-        Session *session = wait->session;
-        Holdings *holdings = session->holdings;
-        CLEANUP(lease_freep) Lease *lease = NULL;
-        int64_t number;
-        int r;
-
-        r = lease_new(wait->result.layer, text_of(wait->check->path), TEXT_NULL, wait->result.variant, &lease);
-        if (r < 0)
-                return r;
-        if (holdings_charge_leases(holdings, session->charge.account, 1, session_unread_descriptors(session)) != 0)
-                return fault_leases(fault);
-        if (!opening->locked)
-                r = lease_keep_copy(daemon->locks, lease, session->charge.account, opening->fd, fault);
-        if (r != 0) {
-                (void)holdings_charge_leases(holdings, session->charge.account, 0, session_unread_descriptors(session));
-                return r;
-        }
-        holdings_add_lease(holdings, STEAL(lease));
-        daemon->n_leases++;
-        number = holdings->last_lease;
-        wait->result.lease = INTEGER_PRESENT(number);
-        acquire_result_set_metadata(&wait->result, wait->check->metadata);
-        r = answer_result(session, wait->id, METHOD_ACQUIRE, &wait->result, STEAL_FD(opening->fd));
-        if (r != 0 && holdings_release(holdings, number, session_unread_descriptors(session)))
-                daemon->n_leases--;
-        return 0;
-}
-
-static void wait_end_with_result(Wait *wait, int r, Fault *fault)
-{
-        if (r < 0)
-                r = fault_set(fault, FAULT_INTERNAL, "the daemon is short of memory");
-        if (r != 0)
-                (void)answer_fault(wait->session, wait->id, fault);
-        wait_end(wait);
-}
-
-static void check_end(Check *check);
-
-static void opening_done(Job *job, int result)
-{
-        Opening *opening = (Opening *)((char *)job - offsetof(Opening, lease.job));
-        Check *check = opening->check;
-        Wait *wait = opening->wait;
-        Fault fault;
-        int r;
-
-        charge_clear(&opening->charge);
-        if (wait) {
-                wait->opening = NULL;
-                if (result == 0)
-                        r = wait_lease(wait, &opening->lease, &fault);
-                else
-                        r = fault_set(&fault, FAULT_BUSY, "the variant folder cannot be opened: %s; try again later",
-                                      strerror(-result));
-                wait_end_with_result(wait, r, &fault);
-        }
-        lease_close(check->acquires->daemon->locks, opening->lease.fd);
-        alloc_free(opening);
-        check->n_openings--;
-        check_end(check);
-}
-
-/* What the lease will take of the quota is charged before it is opened. */
-static int opening_charge(Opening *opening, Session *session, Fault *fault)
-{
-        LeaseLocks *locks = opening->check->acquires->daemon->locks;
-        Account *account = session->charge.account;
-
-        while (holdings_charge_leases(session->holdings, account, 0, session_unread_descriptors(session)) != 0 ||
-               charge_set(&opening->charge, account, ACCOUNT_LEASES, 1) != 0)
-                if (!lease_locks_yield(locks, account))
-                        return fault_leases(fault);
-        return 0;
-}
-
-static int wait_open(Wait *wait, Fault *fault)
-{
-        Check *check = wait->check;
-        CLEANUP_ALLOC Opening *opening = alloc_zeroed(1, sizeof(*opening));
-        int r;
-
-        if (!opening)
-                return error_trace(-ENOMEM);
-        opening->check = check;
-        opening->wait = wait;
-        r = opening_charge(opening, wait->session, fault);
-        if (r != 0)
-                return r;
-        opening->lease.folder_fd = check->folder_fd;
-        opening->lease.job.done = opening_done;
-        wait->opening = STEAL(opening);
-        check->n_openings++;
-        lease_open(check->acquires->daemon->locks, &wait->opening->lease);
-        return 0;
-}
-
-/* --- the end of a check --- */
-
-static void check_succeed(Check *check)
-{
-        check->metadata = kernel_check_take_metadata(check->job.work);
-        check->folder_fd = kernel_check_take_fd(check->job.work);
-        receipts_put(&check->acquires->receipts, text_of(check->path), text_of(check->variant),
-                     kernel_check_receipt(check->job.work));
-        for (Wait *wait = check->waits, *next; wait; wait = next) {
-                Fault fault;
-                int r = wait_open(wait, &fault);
-
-                next = wait->next;
-                if (r != 0)
-                        wait_end_with_result(wait, r, &fault);
-        }
-}
-
-static void check_fail(Check *check, const Fault *fault)
-{
-        LogFields fields = LOG_FIELDS_NULL;
-
-        fields.repository = text_of(check->path);
-        fields.variant = text_of(check->variant);
-        fields.reason = text_of(fault_spelling(fault->name));
-        fields.peer = true;
-        log_warning(LEASE, &fields, "%s/build/%s is not leased: %s", check->path, check->variant, fault->message);
-        while (check->waits)
-                wait_end_with_fault(check->waits, fault);
-}
-
-static Check *check_free(Check *check)
-{
-        if (!check)
-                return NULL;
-        check_job_deinit(&check->job);
-        metadata_free(check->metadata);
-        lease_close(check->acquires->daemon->locks, check->folder_fd);
-        alloc_free(check->path);
-        alloc_free(check->variant);
-        alloc_free(check);
-        return NULL;
-}
-DEFINE_CLEANUP(Check *, check_free)
-
-/* Once checked: frees it with the last lease opened. */
-static void check_end(Check *check)
-{
-        if (check->n_openings)
-                return;
-        assert(!check->waits);
-        check_unlink(check);
-        check_free(check);
-}
-
-static int check_submit(Check *check);
-
-static void check_done(Job *job, int result)
-{
-        Check *check = (Check *)((char *)job - offsetof(Check, job.job));
-        Fault fault;
-
-        if (result == -ECANCELED && check->waits) {
-                /* Somebody came after the last had left. */
-                check_job_deinit(&check->job);
-                result = check_submit(check);
-                if (result == 0)
-                        return;
-        }
-        check->checked = true;
-        if (result < 0)
-                (void)fault_set(&fault, FAULT_INTERNAL, "the kernel could not be checked: %s; the daemon's log has more",
-                                strerror(-result));
-        if (check->waits && result == 0 && !check->job.refused)
-                check_succeed(check);
-        else if (check->waits)
-                check_fail(check, result < 0 ? &fault : &check->job.fault);
-        check_end(check);
-}
-
-/* --- while it runs --- */
+/* --- while it waits --- */
 
 static bool progress_equal(const Progress *a, const Progress *b)
 {
@@ -412,19 +171,19 @@ static void wait_tell(Wait *wait, const Progress *progress)
                 session_frame_end(wait->session, start, -1);
 }
 
-static void check_tick(Check *check, uint64_t now_ms)
+static void wait_tick(Wait *wait, uint64_t now_ms)
 {
-        Progress progress = check_job_progress(&check->job);
+        Progress progress;
         Fault fault;
 
-        (void)fault_set(&fault, FAULT_TIMEOUT, "the kernel was not checked before the deadline: try again with a later one");
-        for (Wait *wait = check->waits, *next; wait; wait = next) {
-                next = wait->next;
-                if (wait->due_ms <= now_ms)
-                        wait_leave(wait, &fault);
-                else
-                        wait_tell(wait, &progress);
+        if (wait->due_ms <= now_ms) {
+                (void)fault_set(&fault, FAULT_TIMEOUT, "the kernel was not %s before the deadline: try again with a later "
+                                "one", wait->check ? "checked" : "fetched");
+                wait_end_with_fault(wait, &fault);
+                return;
         }
+        progress = wait->check ? wait_check_progress(wait) : fetches_progress(&wait->hub.fetch);
+        wait_tell(wait, &progress);
 }
 
 static void acquires_tick(uv_timer_t *timer)
@@ -432,114 +191,145 @@ static void acquires_tick(uv_timer_t *timer)
         Acquires *acquires = timer->data;
         uint64_t now_ms = loop_now_ms(&acquires->daemon->loop);
 
-        for (Check *check = acquires->checks, *next; check; check = next) {
-                next = check->next;
-                check_tick(check, now_ms);
+        for (Wait *wait = acquires->waits, *next; wait; wait = next) {
+                next = wait->next_of_all;
+                wait_tick(wait, now_ms);
         }
 }
 
 /* --- the beginning --- */
 
-static Check *check_find(const Acquires *acquires, Text path, Text variant)
+static int wait_new(Acquires *acquires, const Request *request, Wait **ret_wait, Fault *fault)
 {
-        Check *check = acquires->checks;
+        Wait *wait;
 
-        while (check && (check->checked || !text_equal(text_of(check->path), path) ||
-                         !text_equal(text_of(check->variant), variant)))
-                check = check->next;
-        return check;
-}
-
-static int check_submit(Check *check)
-{
-        Acquires *acquires = check->acquires;
-        int r;
-
-        r = check_job_init(&check->job, check->path, text_of(check->variant), geteuid(),
-                           receipts_find(&acquires->receipts, text_of(check->path), text_of(check->variant)));
-        if (r < 0)
-                return error_trace(r);
-        check->job.job.done = check_done;
-        worker_submit(acquires->daemon->worker, &check->job.job);
-        return 0;
-}
-
-static int check_start(Acquires *acquires, Text path, Text variant, Check **ret_check)
-{
-        CLEANUP(check_freep) Check *check = alloc_zeroed(1, sizeof(*check));
-        int r;
-
-        if (!check)
-                return error_trace(-ENOMEM);
-        check->acquires = acquires;
-        check->folder_fd = -1;
-        check->path = alloc_text(path.data, path.size);
-        check->variant = alloc_text(variant.data, variant.size);
-        if (!check->path || !check->variant)
-                return error_trace(-ENOMEM);
-        r = check_submit(check);
-        if (r < 0)
-                return r;
-        check_link(check);
-        *ret_check = STEAL(check);
-        return 0;
-}
-
-static int wait_new(Acquires *acquires, const Request *request, const Resolution *resolution, Wait **ret_wait,
-                    Fault *fault)
-{
-        Wait *wait = alloc_zeroed(1, sizeof(*wait));
-        int r;
-
+        if (request->session->n_in_flight >= LIMIT_IN_FLIGHT)
+                return fault_set(fault, FAULT_LIMIT, "a session has at most %d requests in flight: wait for an answer",
+                                 LIMIT_IN_FLIGHT);
+        wait = alloc_zeroed(1, sizeof(*wait));
         if (!wait)
                 return error_trace(-ENOMEM);
+        wait->acquires = acquires;
         wait->session = request->session;
         wait->id = request->id;
-        r = charge_set(&wait->charge, request->session->charge.account, ACCOUNT_ACQUIRES, 1);
-        if (r != 0)
-                (void)fault_set(fault, FAULT_LIMIT, "too many acquires wait: wait for some, or have quota.acquires raised");
-        if (r == 0)
-                r = acquire_result_copy(resolution, acquires->daemon->mapping->generation, &wait->arena, &wait->result);
-        if (r == 0)
-                r = acquire_result_set_path(resolution, &wait->arena, &wait->result);
-        if (r != 0) {
+        if (charge_set(&wait->charge, request->session->charge.account, ACCOUNT_ACQUIRES, 1) != 0) {
                 wait_free(wait);
-                return r;
+                return fault_set(fault, FAULT_LIMIT, "too many acquires wait: wait for some, or have quota.acquires raised");
         }
         *ret_wait = wait;
         return 0;
 }
 
-int acquire_begin(Acquires *acquires, const Request *request, const Resolution *resolution, uint64_t deadline_ms,
-                  Fault *fault)
+static void wait_begin(Wait *wait, const AcquireOptions *options)
 {
-        Text path = resolution->reference.path, variant = resolution->answer.variant;
-        Check *check;
-        Wait *wait;
-        int r;
+        Acquires *acquires = wait->acquires;
 
-        if (request->session->n_in_flight >= LIMIT_IN_FLIGHT)
-                return fault_set(fault, FAULT_LIMIT, "a session has at most %d requests in flight: wait for an answer",
-                                 LIMIT_IN_FLIGHT);
-        r = wait_new(acquires, request, resolution, &wait, fault);
-        if (r != 0)
-                return r;
-        check = check_find(acquires, path, variant);
-        if (!check)
-                r = check_start(acquires, path, variant, &check);
-        if (r < 0) {
-                wait_free(wait);
-                return r;
-        }
-        wait->due_ms = loop_now_ms(&acquires->daemon->loop) + deadline_ms;
-        wait_link(wait, check);
+        wait->due_ms = loop_now_ms(&acquires->daemon->loop) + options->deadline_ms;
+        wait_link(wait);
         if (acquires->n_waiting++ == 0)
                 (void)uv_timer_start(&acquires->timer, acquires_tick, LIMIT_PROGRESS_MS, LIMIT_PROGRESS_MS);
-        session_request_begins(request->session);
+        session_request_begins(wait->session);
+}
+
+/* Before it has begun. */
+static int wait_give_up(Wait *wait, int r, const Fault *fault)
+{
+        if (r > 0)
+                wait_note(wait, fault_spelling(fault->name));
+        fetches_leave(&wait->hub.fetch);
+        if (wait->check)
+                wait_leave_check(wait);
+        wait_free(wait);
+        return r;
+}
+
+int acquire_begin(Acquires *acquires, const Request *request, const Resolution *resolution,
+                  const AcquireOptions *options, Fault *fault)
+{
+        Wait *wait;
+        int r = wait_new(acquires, request, &wait, fault);
+
+        if (r != 0)
+                return r;
+        r = acquire_result_copy(resolution, acquires->daemon->mapping->generation, &wait->arena, &wait->result);
+        if (r == 0)
+                r = acquire_result_set_path(resolution, &wait->arena, &wait->result);
+        if (r == 0)
+                r = arena_copy(&wait->arena, resolution->reference.path, &wait->kernel);
+        if (r == 0)
+                r = wait_check(wait, resolution->reference.path, resolution->answer.variant);
+        if (r != 0)
+                return wait_give_up(wait, r, fault);
+        wait_begin(wait, options);
+        return 0;
+}
+
+/* What is asked for, so that it outlives the request. */
+static int wait_take_wish(Wait *wait, const Reference *reference, const MsgQuery *query, const AcquireOptions *options,
+                          Fault *fault)
+{
+        const Environment *environment = wait->session->holdings->environment;
+        HubWait *hub = &wait->hub;
+        int r;
+
+        hub_name_init(&hub->name, reference);
+        hub->fresh = options->fresh && !hub->name.fixed;
+        hub->trust_remote_code = options->trust_remote_code;
+        hub->offline = wait->session->holdings->offline || hub_is_offline(wait->acquires->daemon->hub);
+        hub->query = *query;
+        if (device_parse(query->device, &hub->device, fault))
+                return 1;
+        r = arena_copy(&wait->arena, hub->name.repo, &hub->name.repo);
+        if (r == 0)
+                r = arena_copy(&wait->arena, hub->name.revision, &hub->name.revision);
+        if (r == 0)
+                r = arena_copy(&wait->arena, query->device, &hub->query.device);
+        if (r == 0)
+                r = arena_copy(&wait->arena, query->arch, &hub->query.arch);
+        hub->sought = hub->name;
+        wait->kernel = hub->name.repo;
+        return r == 0 ? target_new(environment, hub->device, query->capability, query->arch, &hub->target) : r;
+}
+
+int acquire_begin_hub(Acquires *acquires, const Request *request, const Resolution *resolution,
+                      const Reference *reference, const MsgQuery *query, const AcquireOptions *options, Fault *fault)
+{
+        Wait *wait;
+        int r = wait_new(acquires, request, &wait, fault);
+
+        if (r != 0)
+                return r;
+        if (resolution)
+                r = acquire_result_copy(resolution, 0, &wait->arena, &wait->result);
+        if (r == 0)
+                r = wait_take_wish(wait, reference, query, options, fault);
+        if (r == 0)
+                r = wait_seek(wait, fault);
+        if (r != 0)
+                return wait_give_up(wait, r, fault);
+        wait_begin(wait, options);
         return 0;
 }
 
 /* --- all of them --- */
+
+void acquires_know_receipt(Acquires *acquires, Text path, Text variant, const KernelReceipt *receipt)
+{
+        receipts_put(&acquires->receipts, path, variant, *receipt);
+}
+
+void acquires_put_receipt(Acquires *acquires, Text path, Text variant, const KernelReceipt *receipt)
+{
+        const KernelReceipt *before = receipts_find(&acquires->receipts, path, variant);
+        Fact fact = { .kind = FACT_RECEIPT, .receipt = { .path = path, .variant = variant, .used_s = hub_now_s() } };
+
+        if (before && memcmp(before, receipt, sizeof(*receipt)) == 0)
+                return;
+        acquires_know_receipt(acquires, path, variant, receipt);
+        memcpy(fact.receipt.fingerprint, receipt->fingerprint, sizeof(fact.receipt.fingerprint));
+        if (acquires->daemon->state)
+                state_note(acquires->daemon->state, &fact);
+}
 
 int acquires_new(Daemon *daemon, Acquires **ret_acquires)
 {

@@ -1,9 +1,10 @@
-/* Acquires that wait for a variant folder to be checked. All who ask for the
- * same folder wait for one check; one of them leaving stops nothing for the
- * others, the last one leaving stops it. */
+/* Acquires that wait: for a fetch, for a variant folder to be checked, for a
+ * lease. All who ask for the same folder wait for one check; one of them leaving
+ * stops nothing for the others, the last one leaving stops it. */
 #pragma once
 
 #include "daemon/dispatch.h"
+#include "kernels/kernel_check.h"
 #include "kernels/resolve.h"
 
 typedef struct Acquires Acquires; /* the running checks, and what earlier ones found */
@@ -18,9 +19,25 @@ void acquires_close(Acquires *acquires);
 /* How many wait. */
 size_t acquires_n_waiting(const Acquires *acquires);
 
-/* Answers the request later. 0; 1 with a fault, -ENOMEM: nothing was begun. */
-int acquire_begin(Acquires *acquires, const Request *request, const Resolution *resolution, uint64_t deadline_ms,
-                  Fault *fault);
+/* What a folder looked like when its files were hashed; put is told to the store, too. */
+void acquires_put_receipt(Acquires *acquires, Text path, Text variant, const KernelReceipt *receipt);
+void acquires_know_receipt(Acquires *acquires, Text path, Text variant, const KernelReceipt *receipt);
+
+typedef struct AcquireOptions {
+        uint64_t deadline_ms;
+        bool fresh;
+        bool trust_remote_code;
+} AcquireOptions;
+
+/* Answers the request later: of a directory of the host mapping. 0; 1 with a
+ * fault, -ENOMEM: nothing was begun. */
+int acquire_begin(Acquires *acquires, const Request *request, const Resolution *resolution,
+                  const AcquireOptions *options, Fault *fault);
+
+/* The same of a repository of the Hub; query->layer and mode are not looked at.
+ * `resolution` NULL: nobody looked a layer up. */
+int acquire_begin_hub(Acquires *acquires, const Request *request, const Resolution *resolution,
+                      const Reference *reference, const MsgQuery *query, const AcquireOptions *options, Fault *fault);
 
 /* Answers the session's request `id` with `cancelled`, if it is in flight. */
 void acquire_cancel(Session *session, int64_t id);

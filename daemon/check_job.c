@@ -6,50 +6,21 @@
  * a cancelled one ends soon. */
 #define STEP_BYTES (4u * 1024 * 1024)
 
-static void store(atomic_int_least64_t *place, int64_t value)
-{
-        atomic_store_explicit(place, value, memory_order_relaxed);
-}
-
-static int64_t load(atomic_int_least64_t *place)
-{
-        return atomic_load_explicit(place, memory_order_relaxed);
-}
-
-static void check_job_publish(CheckJob *check)
-{
-        Progress progress = { 0 };
-
-        kernel_check_progress(check->work, &progress);
-        store(&check->files, progress.files);
-        store(&check->files_total, progress.files_total.present ? progress.files_total.value : -1);
-        store(&check->bytes, progress.bytes);
-        store(&check->bytes_total, progress.bytes_total.present ? progress.bytes_total.value : -1);
-}
-
-static OptionalInteger total(int64_t value)
-{
-        return value < 0 ? INTEGER_ABSENT : INTEGER_PRESENT(value);
-}
-
 Progress check_job_progress(CheckJob *check)
 {
-        return (Progress){
-                .files = load(&check->files),
-                .files_total = total(load(&check->files_total)),
-                .bytes = load(&check->bytes),
-                .bytes_total = total(load(&check->bytes_total)),
-        };
+        return shared_progress_get(&check->progress);
 }
 
 static int check_job_step(Job *job)
 {
         CheckJob *check = (CheckJob *)((char *)job - offsetof(CheckJob, job));
+        Progress progress;
         int r;
 
         r = kernel_check_step(check->work, STEP_BYTES, &check->fault);
         if (r == STEP_MORE) {
-                check_job_publish(check);
+                kernel_check_progress(check->work, &progress);
+                shared_progress_set(&check->progress, &progress);
                 return JOB_AGAIN;
         }
         check->refused = r == STEP_FAULT;
@@ -61,10 +32,7 @@ int check_job_init(CheckJob *check, const char *path, Text variant, uid_t owner,
         check->job.step = check_job_step;
         check->refused = false;
         check->fault = FAULT_NULL;
-        store(&check->files, 0);
-        store(&check->files_total, -1);
-        store(&check->bytes, 0);
-        store(&check->bytes_total, -1);
+        shared_progress_clear(&check->progress);
         return kernel_check_new(path, variant, owner, receipt, &check->work);
 }
 

@@ -2,9 +2,9 @@
  * loop reads only its progress while it runs. */
 #pragma once
 
-#include <stdatomic.h>
 #include <sys/types.h>
 
+#include "daemon/progress.h"
 #include "daemon/worker.h"
 #include "kernels/kernel_check.h"
 #include "proto/base/cleanup.h"
@@ -14,10 +14,7 @@ typedef struct CheckJob {
         KernelCheck *work;
         Fault fault; /* of a check that refuses the folder */
         bool refused;
-        atomic_int_least64_t files; /* progress, written by the file thread */
-        atomic_int_least64_t files_total; /* -1: not yet known */
-        atomic_int_least64_t bytes;
-        atomic_int_least64_t bytes_total;
+        SharedProgress progress;
 } CheckJob;
 
 /* As kernel_check_new; `job` must be submitted before it is looked at. */

@@ -109,6 +109,7 @@ static void daemon_session_closed(void *data, Session *session)
         state_forget_session(daemon->state, session);
         daemon->n_views -= holdings_n_views(session->holdings);
         daemon->n_leases -= session->holdings->n_leases;
+        hub_forget_memory(daemon->hub, STEAL(session->holdings->memory));
         session->holdings = holdings_free(session->holdings);
 }
 

@@ -19,6 +19,7 @@
 #include "proto/schema.h"
 
 typedef struct Acquires Acquires;
+typedef struct Hub Hub;
 typedef struct LeaseLocks LeaseLocks;
 typedef struct Reload Reload;
 typedef struct State State;
@@ -42,6 +43,7 @@ typedef struct Daemon {
         Watchdog *watchdog;
         LeaseLocks *locks;
         Acquires *acquires;
+        Hub *hub;
         State *state;
         int state_fd;         /* the folder that is kept in, under our flock; -1: none */
         HostMapping *mapping; /* the current generation; NULL until the first load, before which nobody is let in */

@@ -5,18 +5,46 @@
 #include "daemon/daemon.h"
 #include "daemon/handlers.h"
 #include "daemon/holdings.h"
+#include "kernels/named_environment.h"
 #include "kernels/resolve.h"
+#include "proto/name.h"
 
 /* A day: longer than anybody waits, and no sum of it overflows. */
 #define DEADLINE_MAX_MS (24 * 60 * 60 * 1000)
 
-static int request_deadline(const MsgAcquire *acquire, uint64_t *ret_deadline_ms, Fault *fault)
+int request_deadline(OptionalInteger asked, uint64_t *ret_deadline_ms, Fault *fault)
 {
-        int64_t deadline_ms = acquire->deadline_ms.present ? acquire->deadline_ms.value : LIMIT_ACQUIRE_MS;
+        int64_t deadline_ms = asked.present ? asked.value : LIMIT_ACQUIRE_MS;
 
         if (deadline_ms < 1)
                 return fault_set(fault, FAULT_BAD_REQUEST, "deadline_ms: at least 1, not %" PRId64, deadline_ms);
         *ret_deadline_ms = (uint64_t)(deadline_ms < DEADLINE_MAX_MS ? deadline_ms : DEADLINE_MAX_MS);
+        return 0;
+}
+
+int request_reference(Text repo, OptionalInteger version, Text revision, Reference *ret_reference, Fault *fault)
+{
+        Reference reference = { .kind = version.present ? REFERENCE_VERSION : REFERENCE_REVISION, .repo = repo,
+                                .version = version.value, .revision = revision, .layer = TEXT("") };
+
+        if (version.present == (revision.data != NULL))
+                return fault_set(fault, FAULT_BAD_REQUEST, "%.*s: exactly one of version and revision", TEXT_PRINT(repo));
+        if (reference_check(&reference, fault))
+                return 1;
+        if (revision.data && name_is_commit(revision))
+                reference.commit = revision;
+        *ret_reference = reference;
+        return 0;
+}
+
+int request_device(const Holdings *holdings, Text *ret_device, Fault *fault)
+{
+        Backend backend;
+        Version2 version;
+
+        if (!backend_parse_variant(holdings->environment->message.backend, &backend, &version))
+                return fault_set(fault, FAULT_BAD_REQUEST, "device: name it, as the session's environment has no backend");
+        *ret_device = text_of(device_spelling(device_of_backend(backend)));
         return 0;
 }
 
@@ -34,50 +62,66 @@ static int acquire_local(Request *request, const Resolution *resolution)
         return REQUEST_DONE;
 }
 
-static int acquire_resolved(Request *request, const Resolution *resolution, uint64_t deadline_ms)
+static int acquire_resolved(Request *request, const Resolution *resolution, const AcquireOptions *options)
 {
+        const MsgAcquire *acquire = request->params;
+        Acquires *acquires = request->daemon->acquires;
         int r;
 
-        switch (resolution->kind) {
-        case REFERENCE_LOCAL:
+        if (resolution->kind == REFERENCE_LOCAL)
                 return acquire_local(request, resolution);
-        case REFERENCE_PATH:
-                r = acquire_begin(request->daemon->acquires, request, resolution, deadline_ms, &request->fault);
-                return r == 0 ? REQUEST_LATER : r;
-        case REFERENCE_VERSION:
-        case REFERENCE_REVISION:
-        case REFERENCE_LOCKED:
-        default:
-                return fault_set(&request->fault, FAULT_OFFLINE,
-                                 "%.*s is not on this host, and kernelsd " KERNELSD_VERSION " fetches nothing from the Hub: "
-                                 "name a directory with \"path\" in the host mapping, or a local repository in the view",
-                                 TEXT_PRINT(resolution->reference.repo));
-        }
+        if (resolution->kind == REFERENCE_PATH)
+                r = acquire_begin(acquires, request, resolution, options, &request->fault);
+        else
+                r = acquire_begin_hub(acquires, request, resolution, &resolution->hub, acquire->query, options,
+                                      &request->fault);
+        return r == 0 ? REQUEST_LATER : r;
 }
 
-static int acquire_question(const MsgAcquire *acquire, Fault *fault)
+static int acquire_layer(Request *request, const AcquireOptions *options)
 {
-        if (!acquire->query || !acquire->view.present)
-                return fault_set(fault, FAULT_BAD_REQUEST, "acquire: a view and a query, or a repo");
-        return 0;
+        const MsgAcquire *acquire = request->params;
+        Resolution resolution;
+        Asker asker;
+        int r;
+
+        if (!acquire->view.present)
+                return fault_set(&request->fault, FAULT_BAD_REQUEST, "view: it goes with the query");
+        r = request_asker(request->daemon, request->holdings, acquire->view.value, &asker, &request->fault);
+        if (r != 0)
+                return r;
+        asker.lookup_only = true;
+        r = resolve_answer(&asker, acquire->query, NULL, request->arena, &resolution, &request->fault);
+        return r == 0 ? acquire_resolved(request, &resolution, options) : r;
+}
+
+static int acquire_repository(Request *request, const AcquireOptions *options)
+{
+        const MsgAcquire *acquire = request->params;
+        MsgQuery query = { .device = acquire->device, .capability = acquire->capability, .arch = acquire->arch };
+        Reference reference;
+        int r;
+
+        r = request_reference(acquire->repo, acquire->version, acquire->revision, &reference, &request->fault);
+        if (r == 0 && !query.device.data)
+                r = request_device(request->holdings, &query.device, &request->fault);
+        if (r == 0)
+                r = acquire_begin_hub(request->daemon->acquires, request, NULL, &reference, &query, options, &request->fault);
+        return r == 0 ? REQUEST_LATER : r;
 }
 
 int handle_acquire(Request *request)
 {
         const MsgAcquire *acquire = request->params;
-        Resolution resolution;
-        uint64_t deadline_ms = 0;
-        Asker asker;
+        AcquireOptions options = { .fresh = acquire->fresh, .trust_remote_code = acquire->trust_remote_code };
         int r;
 
-        r = request_deadline(acquire, &deadline_ms, &request->fault);
-        if (r == 0)
-                r = acquire_question(acquire, &request->fault);
-        if (r == 0)
-                r = request_asker(request->daemon, request->holdings, acquire->view.value, &asker, &request->fault);
-        if (r == 0)
-                r = resolve_answer(&asker, acquire->query, NULL, request->arena, &resolution, &request->fault);
-        return r == 0 ? acquire_resolved(request, &resolution, deadline_ms) : r;
+        if (!acquire->query == !acquire->repo.data)
+                return fault_set(&request->fault, FAULT_BAD_REQUEST, "acquire: either a view and a query, or a repo");
+        r = request_deadline(acquire->deadline_ms, &options.deadline_ms, &request->fault);
+        if (r != 0)
+                return r;
+        return acquire->query ? acquire_layer(request, &options) : acquire_repository(request, &options);
 }
 
 int handle_release(Request *request)

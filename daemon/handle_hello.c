@@ -4,6 +4,7 @@
 #include "daemon/daemon.h"
 #include "daemon/handlers.h"
 #include "daemon/holdings.h"
+#include "daemon/hub.h"
 #include "daemon/log.h"
 #include "kernels/host_mapping.h"
 
@@ -24,6 +25,10 @@ int handle_hello(Request *request)
         r = holdings_new(hello, &session->holdings, &request->fault);
         if (r != 0)
                 return r;
+        session->holdings->offline = hello->offline;
+        r = hub_memory(daemon->hub, session->charge.account, hello->job, &session->holdings->memory);
+        if (r < 0)
+                return r;
         session_greeted(session);
         log_debug(SESSION, &((LogFields){ .session = session->number, .uid = session->identity.uid,
                                           .pid = session->identity.pid, .peer = true }),
@@ -34,7 +39,7 @@ int handle_hello(Request *request)
                 .uid = (int64_t)geteuid(),
                 .instance = text_of(daemon->instance),
                 .session = session->number,
-                .generation = (int64_t)daemon->mapping->generation,
+                .generation = (int64_t)(daemon->mapping->generation + catalog_generation(daemon->hub->catalog)),
         };
         return REQUEST_DONE;
 }

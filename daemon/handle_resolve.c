@@ -4,6 +4,7 @@
 #include "daemon/daemon.h"
 #include "daemon/handlers.h"
 #include "daemon/holdings.h"
+#include "daemon/hub.h"
 #include "kernels/explain.h"
 #include "kernels/resolve.h"
 #include "proto/base/error.h"
@@ -25,6 +26,10 @@ int request_asker(Daemon *daemon, Holdings *holdings, int64_t view, Asker *ret_a
                 .view = held ? held->view : NULL,
                 .environment = holdings->environment,
                 .memo = &holdings->memo,
+                .catalog = daemon->hub->catalog,
+                .memory = holdings->memory,
+                .offline = holdings->offline || hub_is_offline(daemon->hub),
+                .now_s = hub_now_s(),
         };
         return 0;
 }
@@ -40,7 +45,7 @@ static int answers_begin(Buffer *buffer, uint32_t id, const Asker *asker, size_t
         if (r == 0)
                 r = pack_string(buffer, TEXT("generation"));
         if (r == 0)
-                r = pack_integer(buffer, (int64_t)asker->host->generation);
+                r = pack_integer(buffer, (int64_t)asker_generation(asker));
         if (r == 0)
                 r = pack_string(buffer, TEXT("answers"));
         return r == 0 ? pack_list(buffer, n) : r;
@@ -122,6 +127,7 @@ int handle_resolve(Request *request)
         r = request_asker(request->daemon, request->holdings, resolve->view, &asker, &request->fault);
         if (r != 0)
                 return r;
+        asker.fresh = resolve->fresh;
         r = answer_queries(&asker, resolve, request->session, request->id);
         return r < 0 ? r : REQUEST_LATER;
 }

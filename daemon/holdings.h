@@ -40,6 +40,8 @@ typedef struct Upload {
 typedef struct Holdings {
         Environment *environment;
         ChoiceMemo *memo;
+        CommitMemory *memory; /* hub_memory gave it, and takes it back before the holdings end */
+        bool offline;         /* nothing is asked of the Hub for the session */
         HeldView *views; /* in the order in which they were made */
         size_t n_views;
         HeldLocal *locals;

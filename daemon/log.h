@@ -19,6 +19,7 @@
         E(SESSION, "4c8f7214a037479c8b538606b7088980", "a session begins or ends")          \
         E(PEER, "95270a9a49c7408e84c9097ea8ac47eb", "a peer breaks the protocol")           \
         E(QUOTA, "1ed4738e697e41b9a83b4aca976f9b75", "a quota is used up")                  \
+        E(HUB, "5d0d5c7f0b5a4c55b1a2d0c0a9a3f3d1", "the Hub, the cache, a fetch")           \
         E(LEASE, "77315910662f44f2bf2355e93685ab03", "a lease is given or refused")         \
         E(FAILURE, "1385519551354388942f109ce476ae64", "the daemon's own failure")          \
         E(SERVICE, "41c5200702794702a0862839f5e93836", "systemd, sockets, the watchdog")

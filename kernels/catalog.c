@@ -115,7 +115,7 @@ int catalog_put_revision(Catalog *catalog, const RevisionFacts *facts)
         if (!before || !revision_says_same(before, revision))
                 catalog->generation++;
         if (before) {
-                revision->refreshing = before->refreshing;
+                revision->tried_s = before->tried_s;
                 text_table_remove(&catalog->revisions, &before->item);
                 alloc_free(before);
         }

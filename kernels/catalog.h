@@ -26,7 +26,7 @@ typedef struct Revision {
         int64_t at_s;      /* when the Hub said so */
         bool asked;        /* by us; false: found in the cache */
         bool with_token;   /* not to be had anonymously */
-        bool refreshing;   /* the Hub is being asked again */
+        int64_t tried_s;   /* when the Hub was last asked again, whatever came of it */
 } Revision;
 
 static inline Text revision_repo(const Revision *revision)

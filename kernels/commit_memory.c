@@ -40,6 +40,11 @@ CommitMemory *commit_memory_unref(CommitMemory *memory)
         return NULL;
 }
 
+bool commit_memory_is_shared(const CommitMemory *memory)
+{
+        return memory->n_users > 1;
+}
+
 const RememberedCommit *commit_memory_find(const CommitMemory *memory, Text repo, Text revision)
 {
         return (const RememberedCommit *)text_table_find(&memory->table, repo, revision);

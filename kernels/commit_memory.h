@@ -19,6 +19,9 @@ CommitMemory *commit_memory_ref(CommitMemory *memory);
 CommitMemory *commit_memory_unref(CommitMemory *memory);
 DEFINE_CLEANUP(CommitMemory *, commit_memory_unref)
 
+/* Whether there are more users than the one who asks. */
+bool commit_memory_is_shared(const CommitMemory *memory);
+
 /* NULL: none yet. */
 const RememberedCommit *commit_memory_find(const CommitMemory *memory, Text repo, Text revision);
 

@@ -287,7 +287,7 @@ int explain(const Asker *asker, const MsgQuery *query, int64_t now_s, Arena *are
         if (explanation.trace.failed)
                 return -ENOMEM;
         *ret_result = (MsgExplainResult){
-                .generation = (int64_t)asker->host->generation,
+                .generation = (int64_t)asker_generation(asker),
                 .answer = answer,
                 .trace = { explanation.trace.items, explanation.trace.n },
         };

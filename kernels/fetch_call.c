@@ -142,8 +142,6 @@ static bool step_is_again(FetchStep *step, const HubReply *reply)
                 return false;
         if (step->refusal.name != FAULT_NONE)
                 return false;
-        if (got_bytes)
-                step->n_tried = 0;
         return hub_retry(step->kind, ++step->n_tried, got_bytes, reply, &step->call.delay_ms);
 }
 

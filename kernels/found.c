@@ -106,6 +106,8 @@ static int choose_of_hub(Found *found, const Asker *asker, const MsgQuery *query
         HubName name;
         int r;
 
+        if (asker->lookup_only)
+                return 0;
         hub_name_init(&name, &found->reference);
         r = hub_find(asker, &name, query, device, trace, &hub, fault);
         if (r)

@@ -27,6 +27,7 @@ typedef struct Asker {
         CommitMemory *memory;           /* of the session or its job; NULL: none */
         bool fresh;                     /* the commits of now, whatever the memory has */
         bool offline;                   /* what is not here cannot be had */
+        bool lookup_only;               /* of a repository of the Hub nothing is chosen: that comes later */
         int64_t now_s;                  /* as the catalog's times */
 } Asker;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/environment.h"
+#include "proto/base/arena.h"
 #include "proto/base/cleanup.h"
 
 typedef struct Target {

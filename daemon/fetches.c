@@ -1,0 +1,285 @@
+#include "daemon/fetches.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+
+#include "daemon/daemon.h"
+#include "daemon/fetch_job.h"
+#include "daemon/hub.h"
+#include "daemon/log.h"
+#include "proto/base/alloc.h"
+#include "proto/base/error.h"
+
+/* Another process writes a file: how often we look whether it is done. The Hub's
+ * own client looks every 50 ms. */
+#define PAUSE_MS 250
+
+struct RunningFetch {
+        FetchJob job;
+        Fetches *fetches;
+        RunningFetch *next;
+        RunningFetch *previous;
+        FetchWaiter *waiters;
+        FetchOrder *order; /* the job's: what it is for */
+        Account *account;  /* counted; NULL: nobody's */
+        uv_timer_t timer;  /* of a pause */
+        bool fresh;
+        bool abandoned;    /* nobody waits any more */
+};
+
+struct Fetches {
+        Hub *hub;
+        RunningFetch *first;
+        size_t n;
+        bool closing;
+};
+
+int fetches_new(Hub *hub, Fetches **ret_fetches)
+{
+        Fetches *fetches = alloc_zeroed(1, sizeof(*fetches));
+
+        if (!fetches)
+                return error_trace(-ENOMEM);
+        fetches->hub = hub;
+        *ret_fetches = fetches;
+        return 0;
+}
+
+size_t fetches_n_running(const Fetches *fetches)
+{
+        return fetches->n;
+}
+
+/* --- lists --- */
+
+static void running_link(Fetches *fetches, RunningFetch *running)
+{
+        running->next = fetches->first;
+        if (running->next)
+                running->next->previous = running;
+        fetches->first = running;
+        fetches->n++;
+}
+
+static void running_unlink(RunningFetch *running)
+{
+        *(running->previous ? &running->previous->next : &running->fetches->first) = running->next;
+        if (running->next)
+                running->next->previous = running->previous;
+        running->fetches->n--;
+}
+
+static void waiter_link(FetchWaiter *waiter, RunningFetch *running)
+{
+        waiter->fetch = running;
+        waiter->previous = NULL;
+        waiter->next = running->waiters;
+        if (waiter->next)
+                waiter->next->previous = waiter;
+        running->waiters = waiter;
+}
+
+static void waiter_unlink(FetchWaiter *waiter)
+{
+        *(waiter->previous ? &waiter->previous->next : &waiter->fetch->waiters) = waiter->next;
+        if (waiter->next)
+                waiter->next->previous = waiter->previous;
+        waiter->fetch = NULL;
+}
+
+/* --- the end --- */
+
+static void running_on_closed(uv_handle_t *handle)
+{
+        alloc_free(handle->data);
+}
+
+static void running_free(RunningFetch *running)
+{
+        fetch_job_deinit(&running->job);
+        account_unref(running->account);
+        uv_close((uv_handle_t *)&running->timer, running_on_closed);
+}
+
+static void tell_all(RunningFetch *running, const Fault *fault, const FetchResult *result)
+{
+        /* Whoever joins anew, from within, finds another fetch: this one is out of
+         * the list. */
+        while (running->waiters) {
+                FetchWaiter *waiter = running->waiters;
+                const FetchOutcome outcome = { .fault = fault, .result = result, .own = waiter->own };
+
+                waiter_unlink(waiter);
+                waiter->done(waiter, &outcome);
+        }
+}
+
+static void log_failure(const RunningFetch *running, const Fault *fault)
+{
+        LogFields fields = LOG_FIELDS_NULL;
+
+        fields.repository = running->order->repo;
+        fields.reason = text_of(fault_spelling(fault->name));
+        log_warning(HUB, &fields, "fetching %.*s at %.*s: %s", TEXT_PRINT(running->order->repo),
+                    TEXT_PRINT(running->order->revision), fault->message);
+}
+
+static void running_end(RunningFetch *running, const Fault *fault)
+{
+        Fetches *fetches = running->fetches;
+        CLEANUP(fetch_result_freep) FetchResult *result = fetch_take_result(running->job.fetch);
+
+        running_unlink(running);
+        if (!fetches->closing) {
+                hub_learn(fetches->hub, running->order, result, fault, running->account);
+                if (fault && running->waiters)
+                        log_failure(running, fault);
+                tell_all(running, fault, result);
+        }
+        running_free(running);
+}
+
+/* Nobody waits: what it has learned so far may be half of something. */
+static void running_give_up(RunningFetch *running)
+{
+        running->abandoned = true;
+        if (uv_is_active((uv_handle_t *)&running->timer)) {
+                (void)uv_timer_stop(&running->timer);
+                fetch_result_free(fetch_take_result(running->job.fetch));
+                running_end(running, NULL);
+        } else {
+                job_cancel(&running->job.job);
+        }
+}
+
+static void running_resume(uv_timer_t *timer)
+{
+        RunningFetch *running = timer->data;
+
+        worker_submit(running->fetches->hub->daemon->worker, &running->job.job);
+}
+
+static void running_done(Job *job, int result)
+{
+        RunningFetch *running = (RunningFetch *)((char *)job - offsetof(RunningFetch, job.job));
+        Fault fault;
+
+        if (result == 0 && running->job.pauses && !running->fetches->closing && running->waiters) {
+                running->job.pauses = false;
+                (void)uv_timer_start(&running->timer, running_resume, PAUSE_MS, 0);
+                return;
+        }
+        if (result < 0) {
+                fetch_result_free(fetch_take_result(running->job.fetch));
+                (void)fault_set(&fault, FAULT_INTERNAL, "the fetch failed: %s; the daemon's log has more", strerror(-result));
+                running_end(running, &fault);
+                return;
+        }
+        running_end(running, running->job.refused ? &running->job.fault : NULL);
+}
+
+void fetches_stop(Fetches *fetches)
+{
+        fetches->closing = true;
+        for (RunningFetch *running = fetches->first, *next; running; running = next) {
+                next = running->next;
+                assert(!running->waiters);
+                running_give_up(running);
+        }
+}
+
+void fetches_free(Fetches *fetches)
+{
+        assert(!fetches || !fetches->first);
+        alloc_free(fetches);
+}
+
+/* --- the beginning --- */
+
+static RunningFetch *find_running(const Fetches *fetches, Text repo)
+{
+        RunningFetch *running = fetches->first;
+
+        while (running && !text_equal(running->order->repo, repo))
+                running = running->next;
+        return running;
+}
+
+static bool has_target(const FetchOrder *order, const Target *target)
+{
+        for (size_t i = 0; i < order->n_targets; i++)
+                if (target_is_same(order->targets[i], target))
+                        return true;
+        return false;
+}
+
+/* Whether what runs is for just what is wished. */
+static bool serves(const RunningFetch *running, const FetchWish *wish)
+{
+        const FetchOrder *order = running->order;
+
+        if (running->abandoned || !text_equal(order->revision, wish->revision) || order->goal < wish->goal ||
+            order->trust_remote_code != wish->trust_remote_code || (wish->fresh && !running->fresh))
+                return false;
+        for (size_t i = 0; i < wish->n_targets; i++)
+                if (!has_target(order, wish->targets[i]))
+                        return false;
+        return true;
+}
+
+static int running_start(Fetches *fetches, const FetchWish *wish, RunningFetch **ret_running, Fault *fault)
+{
+        Hub *hub = fetches->hub;
+        CLEANUP(fetch_order_freep) FetchOrder *order = NULL;
+        CLEANUP_ALLOC RunningFetch *running = alloc_zeroed(1, sizeof(*running));
+        int r = running ? hub_order(hub, wish, &order, fault) : error_trace(-ENOMEM);
+
+        if (r)
+                return r;
+        running->order = order;
+        running->fetches = fetches;
+        running->fresh = !order->commit.data && !order->fixed;
+        r = fetch_job_init(&running->job, hub->http, hub->daemon->config->token, STEAL(order));
+        if (r < 0) {
+                fetch_job_deinit(&running->job);
+                return r;
+        }
+        (void)uv_timer_init(&hub->daemon->loop.uv, &running->timer);
+        running->timer.data = running;
+        running->job.job.done = running_done;
+        running->account = wish->account ? account_ref(wish->account) : NULL;
+        running_link(fetches, running);
+        worker_submit(hub->daemon->worker, &running->job.job);
+        *ret_running = STEAL(running);
+        return 0;
+}
+
+int fetches_join(Fetches *fetches, const FetchWish *wish, FetchWaiter *waiter, Fault *fault)
+{
+        RunningFetch *running = find_running(fetches, wish->repo);
+        int r = 0;
+
+        waiter->own = !running || serves(running, wish);
+        if (!running)
+                r = running_start(fetches, wish, &running, fault);
+        if (r == 0)
+                waiter_link(waiter, running);
+        return r;
+}
+
+void fetches_leave(FetchWaiter *waiter)
+{
+        RunningFetch *running = waiter->fetch;
+
+        if (!running)
+                return;
+        waiter_unlink(waiter);
+        if (!running->waiters)
+                running_give_up(running);
+}
+
+Progress fetches_progress(const FetchWaiter *waiter)
+{
+        return shared_progress_get(&waiter->fetch->job.progress);
+}

@@ -1,0 +1,195 @@
+#include "daemon/hub.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "daemon/hub_scan.h"
+#include "daemon/log.h"
+#include "proto/base/alloc.h"
+#include "proto/base/error.h"
+
+/* --- life --- */
+
+static int hub_open_cache(Hub *hub, const Config *config, Fault *fault)
+{
+        const CacheOptions options = { .path = config->cache_dir, .system = config->system, .owner = geteuid() };
+        int r;
+
+        if (!config->cache_dir)
+                return 0;
+        r = cache_open(&options, &hub->cache, fault);
+        if (r == 0 && cache_warning(hub->cache))
+                log_warning(HUB, NULL, "%s", cache_warning(hub->cache));
+        if (r <= 0 || config->system || fault->name == FAULT_BUSY)
+                return r;
+        /* A user is served all the same, with what needs no cache. */
+        log_error(HUB, NULL, "nothing can be fetched: %s", fault->message);
+        (void)snprintf(hub->message, sizeof(hub->message), "%s", fault->message);
+        return 0;
+}
+
+static int hub_make(Hub *hub)
+{
+        int r;
+
+        if (getrandom(&hub->key, sizeof(hub->key), 0) != (ssize_t)sizeof(hub->key))
+                return error_trace(-EIO);
+        hub->jobs = TEXT_TABLE_OF(hub->key);
+        r = catalog_new(hub->key, &hub->catalog);
+        if (r == 0)
+                r = uses_new(hub->key, &hub->uses);
+        return r == 0 ? fetches_new(hub, &hub->fetches) : r;
+}
+
+int hub_new(Daemon *daemon, Hub **ret_hub, Fault *fault)
+{
+        Hub *hub = alloc_zeroed(1, sizeof(*hub));
+        int r;
+
+        if (!hub)
+                return error_trace(-ENOMEM);
+        hub->daemon = daemon;
+        r = hub_make(hub);
+        if (r == 0)
+                r = hub_open_cache(hub, daemon->config, fault);
+        if (r != 0) {
+                hub_free(hub);
+                return r;
+        }
+        *ret_hub = hub;
+        return 0;
+}
+
+void hub_stop(Hub *hub)
+{
+        if (!hub)
+                return;
+        hub_scan_cancel(hub->scan);
+        fetches_stop(hub->fetches);
+}
+
+Hub *hub_free(Hub *hub)
+{
+        if (!hub)
+                return NULL;
+        assert(!hub->jobs.n);
+        (void)text_table_take_all(&hub->jobs);
+        fetches_free(hub->fetches);
+        uses_free(hub->uses);
+        catalog_free(hub->catalog);
+        named_environments_unref(hub->named);
+        cache_close(hub->cache);
+        alloc_free(hub);
+        return NULL;
+}
+
+int64_t hub_now_s(void)
+{
+        return (int64_t)time(NULL);
+}
+
+bool hub_is_offline(const Hub *hub)
+{
+        return hub->daemon->config->offline || !hub->cache;
+}
+
+void hub_set_named(Hub *hub, NamedEnvironments *named)
+{
+        named_environments_ref(named);
+        named_environments_unref(hub->named);
+        hub->named = named;
+}
+
+/* --- memories --- */
+
+/* Several sessions of a domain, one job. */
+typedef struct JobMemory {
+        TableItem item; /* job, domain */
+        CommitMemory *memory;
+} JobMemory;
+
+static int job_memory_new(Hub *hub, Text job, Text domain, JobMemory **ret_item)
+{
+        JobMemory *item = alloc_zeroed(1, sizeof(*item) + job.size + domain.size);
+        char *at = (char *)(item + 1);
+        int r;
+
+        if (!item)
+                return error_trace(-ENOMEM);
+        item->item.a = table_item_text(&at, job);
+        item->item.b = table_item_text(&at, domain);
+        r = commit_memory_new(hub->key, &item->memory);
+        if (r == 0)
+                r = text_table_put(&hub->jobs, &item->item);
+        if (r < 0) {
+                commit_memory_unref(item->memory);
+                alloc_free(item);
+                return r;
+        }
+        *ret_item = item;
+        return 0;
+}
+
+int hub_memory(Hub *hub, const Account *account, Text job, CommitMemory **ret_memory)
+{
+        const Text domain = { (const char *)&account, sizeof(account) };
+        JobMemory *item;
+        int r = 0;
+
+        if (!job.size)
+                return commit_memory_new(hub->key, ret_memory);
+        item = (JobMemory *)text_table_find(&hub->jobs, job, domain);
+        if (!item)
+                r = job_memory_new(hub, job, domain, &item);
+        if (r == 0)
+                *ret_memory = commit_memory_ref(item->memory);
+        return r;
+}
+
+void hub_forget_memory(Hub *hub, CommitMemory *memory)
+{
+        JobMemory *item = (JobMemory *)text_table_next(&hub->jobs, NULL);
+
+        commit_memory_unref(memory);
+        while (item && item->memory != memory)
+                item = (JobMemory *)text_table_next(&hub->jobs, &item->item);
+        if (!memory || !item || commit_memory_is_shared(memory))
+                return;
+        text_table_remove(&hub->jobs, &item->item);
+        commit_memory_unref(item->memory);
+        alloc_free(item);
+}
+
+/* --- trust --- */
+
+TrustFacts hub_trust_facts(const Hub *hub, Text repo)
+{
+        const Publisher *publisher = catalog_publisher(hub->catalog, publisher_of(repo));
+        TrustFacts facts = { .repo = repo };
+        int64_t now_s = hub_now_s();
+
+        if (!publisher)
+                return facts;
+        facts.publisher = publisher->trusted ? PUBLISHER_TRUSTED : PUBLISHER_UNTRUSTED;
+        facts.age_s = INTEGER_PRESENT(now_s > publisher->at_s ? now_s - publisher->at_s : 0);
+        return facts;
+}
+
+int hub_judge(const Hub *hub, const HubName *name, const HubFound *found, bool trust_remote_code, bool offline,
+              Arena *arena, Text *ret_why, Fault *fault)
+{
+        const Policy *policy = hub->daemon->config->policy;
+        const Revision *revision = catalog_revision(hub->catalog, name->repo, name->revision);
+        TrustFacts asked = hub_trust_facts(hub, name->repo), final = hub_trust_facts(hub, found->repo);
+        int r = policy_judge(policy, &asked, found->redirect.data ? &final : NULL, trust_remote_code, offline, ret_why,
+                             arena, fault);
+
+        if (r != POLICY_OK || !revision || !revision->with_token)
+                return r;
+        return policy_judge_private(policy, found->repo, policy_is_private(policy, name->repo), fault);
+}

@@ -1,0 +1,87 @@
+/* The daemon's side of the Hub, on the loop: the cache, what is known
+ * (kernels/catalog), who used what, and the fetches. */
+#pragma once
+
+#include "daemon/fetches.h"
+#include "daemon/http.h"
+#include "kernels/commit_memory.h"
+#include "kernels/facts.h"
+#include "kernels/hub_find.h"
+#include "kernels/named_environment.h"
+#include "kernels/uses.h"
+
+typedef struct Daemon Daemon;
+typedef struct HubScan HubScan;
+
+struct Hub {
+        Daemon *daemon;
+        Http *http;
+        Cache *cache;                /* NULL: nothing is kept, so nothing is fetched */
+        Catalog *catalog;
+        Uses *uses;
+        Fetches *fetches;
+        NamedEnvironments *named;    /* of files; NULL: none */
+        TextTable jobs;              /* memories that several sessions share */
+        HubScan *scan;               /* of the cache, at the start */
+        uint64_t key;                /* of tables */
+        bool ready;                  /* the cache has been looked through */
+        char message[LIMIT_FAULT_MESSAGE]; /* how the last fetch failed; "": it did not */
+};
+
+/* Opens the cache, if the configuration names one; blocks: before the loop runs.
+ * 0; 1 with a fault: a system's cache that cannot be used; negative. */
+int hub_new(Daemon *daemon, Hub **ret_hub, Fault *fault);
+
+/* What was found out before, which becomes the hub's; then looks through the cache,
+ * and says to the daemon when it is ready. */
+void hub_begin(Hub *hub, Facts *facts);
+
+/* Cancels what runs; before worker_close, with all waiters gone. NULL is allowed, as below. */
+void hub_stop(Hub *hub);
+
+/* After worker_close. */
+Hub *hub_free(Hub *hub);
+
+/* Seconds since 1970. */
+int64_t hub_now_s(void);
+
+/* Whether nothing may be asked of the Hub, for anybody. */
+bool hub_is_offline(const Hub *hub);
+
+/* --- for fetches --- */
+
+/* What a wish comes to, with all that is known already. 0; 1 with a fault; -ENOMEM. */
+int hub_order(Hub *hub, const FetchWish *wish, FetchOrder **ret_order, Fault *fault);
+
+/* Takes over what a fetch has found out, whether it failed or not. */
+void hub_learn(Hub *hub, const FetchOrder *order, const FetchResult *result, const Fault *fault, Account *account);
+
+/* --- for askers --- */
+
+/* Whether this host takes the kernel, for this asker, now. `revision` NULL: it is
+ * not known where the repository has moved to, or that it has. POLICY_OK,
+ * POLICY_ASK (of the Hub), POLICY_FAULT; -ENOMEM. *ret_why is for people. */
+int hub_judge(const Hub *hub, const HubName *name, const HubFound *found, bool trust_remote_code, bool offline,
+              Arena *arena, Text *ret_why, Fault *fault);
+
+/* What the Hub says of a repository's publisher, as far as it is known. */
+TrustFacts hub_trust_facts(const Hub *hub, Text repo);
+
+/* An answer of the Hub that is older than the configuration likes is asked for
+ * again in the background. */
+void hub_refresh_stale(Hub *hub, const HubName *name);
+
+/* All that a change of the revision must be here for: who used it, and the named
+ * environments. Counted up; given back one by one. There is room for one more. 0, -ENOMEM. */
+int hub_targets_of(const Hub *hub, Text repo, Text revision, Arena *arena, Target ***ret_targets, size_t *ret_n);
+
+/* Notes that somebody acquired it. */
+void hub_note_use(Hub *hub, const HubName *name, Target *target, uid_t uid);
+
+/* The memory of a session of the domain, or of its job (absent: none); given
+ * back with hub_forget_memory, which takes NULL. 0, -ENOMEM. */
+int hub_memory(Hub *hub, const Account *account, Text job, CommitMemory **ret_memory);
+void hub_forget_memory(Hub *hub, CommitMemory *memory);
+
+/* A new set of environments from files, counted up. */
+void hub_set_named(Hub *hub, NamedEnvironments *named);

@@ -129,6 +129,8 @@ START_TEST(test_revision_and_overview)
                 ck_assert_int_eq(hub_overview_parse(text_of(untrusted[i]), &trusted, &fault), 0);
                 ck_assert_msg(!trusted, "%s", untrusted[i]);
         }
+        ck_assert_int_eq(hub_overview_parse(TEXT("[]"), &trusted, &fault), 1);
+        ck_assert_int_eq(fault.name, FAULT_HUB);
         ck_assert_int_eq(hub_overview_parse(TEXT("{\"trustedKernelPublisher\":true,\"trustedKernelPublisher\":false}"),
                                             &trusted, &fault), 1);
         ck_assert_int_eq(fault.name, FAULT_HUB);

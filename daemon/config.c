@@ -5,7 +5,9 @@
 
 #include "daemon/arguments.h"
 #include "daemon/config_file.h"
+#include "daemon/config_hub.h"
 #include "daemon/option.h"
+#include "daemon/token.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
 
@@ -28,6 +30,8 @@ Config *config_free(Config *config)
         for (size_t i = 0; i < option_n(); i++)
                 option_clear(option_at(i), config);
         places_deinit(&config->places);
+        policy_unref(config->policy);
+        token_free(config->token);
         alloc_free(config);
         return NULL;
 }
@@ -108,7 +112,7 @@ static int config_copy_text(char **to, const char *from)
 }
 
 /* Options go before the places. */
-static int config_settle_sockets(Config *config)
+static int config_settle_places(Config *config)
 {
         int r;
 
@@ -122,7 +126,24 @@ static int config_settle_sockets(Config *config)
         r = config_copy_text(&config->state_dir, config->places.state);
         if (r < 0)
                 return r;
+        r = config_copy_text(&config->cache_dir, config->places.cache);
+        if (r < 0)
+                return r;
         return config_copy_text(&config->admin_socket, config->places.admin_socket);
+}
+
+/* Files, then what goes over them, then what only the whole shows. */
+static int config_apply(char *const *arguments, Config *config, FaultList *faults)
+{
+        int r;
+
+        config_hub_preset(config);
+        r = config_files_apply(&config->places, config, faults);
+        if (r == 0)
+                r = config_apply_outer(config, arguments, faults);
+        if (r == 0)
+                r = config_settle_places(config);
+        return r == 0 ? config_hub_settle(config, faults) : r;
 }
 
 int config_load(char *const *arguments, Config **ret_config, FaultList *faults)
@@ -136,19 +157,13 @@ int config_load(char *const *arguments, Config **ret_config, FaultList *faults)
         r = config_find_places(arguments, &config->places, faults);
         if (r < 0 || faults->n > 0)
                 return r < 0 ? r : 1;
-        r = config_files_apply(&config->places, config, faults);
-        if (r < 0)
-                return r;
-        r = config_apply_outer(config, arguments, faults);
+        r = config_apply(arguments, config, faults);
         if (r < 0)
                 return r;
         if (faults->n > 0)
                 return 1;
         if (faults->failed)
                 return error_trace(-ENOMEM);
-        r = config_settle_sockets(config);
-        if (r < 0)
-                return r;
         *ret_config = STEAL(config);
         return 0;
 }

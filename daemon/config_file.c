@@ -7,9 +7,10 @@
 #include "daemon/option.h"
 #include "kernels/folders.h"
 #include "kernels/json.h"
+#include "proto/base/alloc.h"
 #include "proto/base/error.h"
 
-#define LIMIT_CONFIG_FILE (1024u * 1024) /* guess; every option with its longest value is 20 KiB */
+#define LIMIT_CONFIG_FILE (1024u * 1024) /* guess; every option with its longest value is 700 KiB, nearly all of it lists */
 
 /* What one file is read into. */
 typedef struct ConfigReader {
@@ -26,6 +27,20 @@ static void reader_fault(ConfigReader *reader, const JsonPath *where, const char
         fault_list_add(reader->faults, reader->path, 0, 0, (Text){ pointer, size }, "%s", message);
 }
 
+static int reader_set_list(ConfigReader *reader, const Option *option, const JsonValue *array, Fault *fault)
+{
+        CLEANUP_ALLOC Text *items = alloc_zeroed(json_value_size(array) + 1, sizeof(*items));
+
+        if (!items)
+                return error_trace(-ENOMEM);
+        for (size_t i = 0; i < json_value_size(array); i++) {
+                const JsonValue *item = json_value_at(array, i);
+
+                items[i] = json_value_kind(item) == JSON_KIND_TEXT ? json_value_text(item) : TEXT_NULL;
+        }
+        return option_set_list(option, reader->config, items, json_value_size(array), fault);
+}
+
 static int reader_set(ConfigReader *reader, const Option *option, const JsonValue *value, Fault *fault)
 {
         switch (json_value_kind(value)) {
@@ -35,9 +50,10 @@ static int reader_set(ConfigReader *reader, const Option *option, const JsonValu
                 return option_set_integer(option, reader->config, json_value_integer(value), fault);
         case JSON_KIND_TEXT:
                 return option_set_text(option, reader->config, json_value_text(value), fault);
+        case JSON_KIND_ARRAY:
+                return reader_set_list(reader, option, value, fault);
         case JSON_KIND_NULL:
         case JSON_KIND_REAL:
-        case JSON_KIND_ARRAY:
         case JSON_KIND_OBJECT:
         default:
                 return option_set_text(option, reader->config, TEXT_NULL, fault);
@@ -193,17 +209,20 @@ int config_files_apply(const Places *places, Config *config, FaultList *faults)
         return config_apply_drop_ins(places, &arena, config, faults);
 }
 
+bool file_is_in(const char *path, const char *folder)
+{
+        const char *end = strrchr(path, '/');
+        size_t size = strlen(folder);
+
+        if (!end || (size_t)(end - path) < size)
+                return false;
+        end -= size;
+        return !memcmp(end, folder, size) && (end == path || end[-1] == '/');
+}
+
 bool config_file_is_one(const char *path)
 {
-        static const char folder[] = "kernelsd.d";
-        const char *name = strrchr(path, '/');
-        const char *end = name ? name : path;
+        const char *slash = strrchr(path, '/');
 
-        name = name ? name + 1 : path;
-        if (!strcmp(name, "kernelsd.json"))
-                return true;
-        if ((size_t)(end - path) < sizeof(folder) - 1)
-                return false;
-        end -= sizeof(folder) - 1;
-        return !memcmp(end, folder, sizeof(folder) - 1) && (end == path || end[-1] == '/');
+        return !strcmp(slash ? slash + 1 : path, "kernelsd.json") || file_is_in(path, "kernelsd.d");
 }

@@ -83,6 +83,15 @@ static void daemon_mapping_finished(void *data)
                 state_mapping_finished(daemon->state);
 }
 
+/* EnvironmentLoaderOwner.loaded. */
+static void daemon_adopt_environments(void *data, NamedEnvironments *environments)
+{
+        Daemon *daemon = data;
+
+        named_environments_unref(daemon->environments);
+        daemon->environments = environments;
+}
+
 /* A good new configuration: what can change while sessions run does. */
 static void daemon_adopt_config(void *data, Config *config)
 {
@@ -118,6 +127,7 @@ static void daemon_on_signal(uv_signal_t *handle, int number)
         Daemon *daemon = handle->data;
 
         if (number == SIGHUP) {
+                environment_loader_load(daemon->environment_loader);
                 reload_start(daemon->reload);
                 return;
         }
@@ -173,6 +183,17 @@ static int daemon_make_sessions(Daemon *daemon)
         return r == 0 ? acquires_new(daemon, &daemon->acquires) : r;
 }
 
+static int daemon_make_environments(Daemon *daemon)
+{
+        const EnvironmentLoaderOwner owner = { .data = daemon, .loaded = daemon_adopt_environments };
+        int r = named_environments_new(0, &daemon->environments);
+
+        if (r < 0)
+                return r;
+        return environment_loader_new(&daemon->loop.uv, daemon->worker, &daemon->config->places, owner,
+                                      &daemon->environment_loader);
+}
+
 static int daemon_make_workers(Daemon *daemon, char *const *arguments)
 {
         const MappingLoaderOwner owner = {
@@ -184,6 +205,8 @@ static int daemon_make_workers(Daemon *daemon, char *const *arguments)
         r = worker_new(loop, &daemon->worker);
         if (r == 0)
                 r = lease_locks_new(&daemon->loop, daemon->worker, &daemon->locks);
+        if (r == 0)
+                r = daemon_make_environments(daemon);
         if (r == 0)
                 r = state_new(daemon, daemon->config->state_dir, &daemon->state);
         if (r == 0)
@@ -218,9 +241,12 @@ static int daemon_start(Daemon *daemon, char *const *arguments, Fault *fault)
                 r = daemon_make_workers(daemon, arguments);
         if (r == 0)
                 r = daemon_watch_signals(daemon);
-        if (r == 0)
-                state_begin(daemon->state);
-        return r;
+        if (r != 0)
+                return r;
+        /* Before the first mapping, with which clients are let in. */
+        environment_loader_load(daemon->environment_loader);
+        state_begin(daemon->state);
+        return 0;
 }
 
 /* --- stop: those who use others go first --- */
@@ -245,6 +271,7 @@ static void daemon_stop(Daemon *daemon)
         daemon->reload = NULL;
         if (daemon->loader)
                 mapping_loader_close(daemon->loader);
+        environment_loader_close(daemon->environment_loader);
         if (daemon->watchdog)
                 watchdog_close(daemon->watchdog);
         if (daemon->worker) {
@@ -263,6 +290,7 @@ static void daemon_free_values(Daemon *daemon)
 {
         accounts_free(daemon->accounts);
         host_mapping_unref(daemon->mapping);
+        named_environments_unref(daemon->environments);
         alloc_free(daemon->queries);
         arena_deinit(&daemon->arena);
         front_deinit(&daemon->front);

@@ -8,6 +8,7 @@
 
 #include "daemon/account.h"
 #include "daemon/config.h"
+#include "daemon/environment_loader.h"
 #include "daemon/front.h"
 #include "daemon/kernel_features.h"
 #include "daemon/loop.h"
@@ -39,6 +40,7 @@ typedef struct Daemon {
         Sessions *sessions;
         Worker *worker;
         MappingLoader *loader;
+        EnvironmentLoader *environment_loader;
         Reload *reload;
         Watchdog *watchdog;
         LeaseLocks *locks;
@@ -47,6 +49,7 @@ typedef struct Daemon {
         State *state;
         int state_fd;         /* the folder that is kept in, under our flock; -1: none */
         HostMapping *mapping; /* the current generation; NULL until the first load, before which nobody is let in */
+        NamedEnvironments *environments; /* the last good ones of environment.d */
         Front front;
         uv_signal_t signals[DAEMON_SIGNALS];
         size_t n_signals;

@@ -22,14 +22,29 @@
 
 /* --- status --- */
 
+/* Those of the mapping files, and behind them those of the environments. */
+static int status_of_faults(const Daemon *daemon, Arena *arena, MsgStatusResult *result)
+{
+        const HostMapping *mapping = daemon->mapping;
+        size_t n_environment, n;
+        const MsgMappingFault *environment = environment_loader_faults(daemon->environment_loader, &n_environment);
+
+        n = mapping->n_faults + n_environment;
+        result->mapping_ok = n == 0;
+        result->mapping_faults.items = arena_zeroed(arena, n, sizeof(*result->mapping_faults.items));
+        if (!result->mapping_faults.items)
+                return error_trace(-ENOMEM);
+        for (size_t i = 0; i < n && i < LIMIT_MAPPING_FAULTS; i++)
+                result->mapping_faults.items[result->mapping_faults.n++] =
+                        i < mapping->n_faults ? mapping->faults[i] : environment[i - mapping->n_faults];
+        return 0;
+}
+
 static void status_of_mapping(const HostMapping *mapping, MsgStatusResult *result)
 {
         result->generation = (int64_t)mapping->generation;
         result->layers = (int64_t)mapping->index.header->n_layers;
         result->index_bytes = (int64_t)mapping->block_size;
-        result->mapping_ok = mapping->n_faults == 0;
-        result->mapping_faults.items = mapping->faults;
-        result->mapping_faults.n = mapping->n_faults;
 }
 
 static void status_of_sessions(const Daemon *daemon, const Session *session, MsgStatusResult *result)
@@ -61,6 +76,7 @@ int handle_status(Request *request)
 {
         Daemon *daemon = request->daemon;
         MsgStatusResult *result = request->result;
+        int r;
 
         result->daemon = TEXT("kernelsd " KERNELSD_VERSION);
         result->uid = (int64_t)geteuid();
@@ -70,11 +86,12 @@ int handle_status(Request *request)
         status_of_mapping(daemon->mapping, result);
         status_of_state(daemon->state, result);
         status_of_sessions(daemon, request->session, result);
-        result->hub = TEXT("https://huggingface.co");
+        result->hub = text_of(daemon->config->hub_endpoint);
         result->offline = true;
         result->absent.items = daemon->features.absent;
         result->absent.n = daemon->features.n_absent;
-        return REQUEST_DONE;
+        r = status_of_faults(daemon, request->arena, result);
+        return r < 0 ? r : REQUEST_DONE;
 }
 
 /* --- pages --- */

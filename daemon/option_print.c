@@ -39,6 +39,10 @@ static void option_describe_range(const Option *option, char *text, size_t size)
                         word += strcspn(word, "|") + 1;
                 (void)snprintf(text, size, "Default %.*s.", (int)strcspn(word, "|"), word);
         }
+        if (option->kind == OPTION_BOOL && option->preset)
+                (void)snprintf(text, size, "Default true.");
+        if (option_is_list(option))
+                (void)snprintf(text, size, "Default none. A list in the files, separated by commas elsewhere.");
 }
 
 static void option_print_row(const Option *option, FILE *out)

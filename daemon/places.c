@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "daemon/hub_places.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
 #include "proto/base/text.h"
@@ -31,6 +32,11 @@ static bool is_absolute(const char *path)
         return path && path[0] == '/';
 }
 
+static const char *places_variable(const char *name)
+{
+        return getenv(name);
+}
+
 void places_facts(bool system, const char *config_dir, PlacesFacts *ret_facts)
 {
         const struct passwd *account;
@@ -44,6 +50,8 @@ void places_facts(bool system, const char *config_dir, PlacesFacts *ret_facts)
                 .xdg_config_home = getenv("XDG_CONFIG_HOME"),
                 .xdg_runtime_dir = getenv("XDG_RUNTIME_DIR"),
                 .xdg_state_home = getenv("XDG_STATE_HOME"),
+                .xdg_cache_home = getenv("XDG_CACHE_HOME"),
+                .variable = places_variable,
         };
 
         (void)snprintf(run_user, sizeof(run_user), "/run/user/%lu", (unsigned long)facts.uid);
@@ -52,6 +60,8 @@ void places_facts(bool system, const char *config_dir, PlacesFacts *ret_facts)
                 account = getpwuid(facts.uid);
                 facts.home = account ? account->pw_dir : NULL;
         }
+        if (!getcwd(facts.folder, sizeof(facts.folder)))
+                facts.folder[0] = 0;
         *ret_facts = facts;
 }
 
@@ -134,6 +144,16 @@ static int places_set_state(Places *places, const PlacesFacts *facts)
         return places->state ? 0 : error_trace(-ENOMEM);
 }
 
+static int places_set_cache(Places *places, const PlacesFacts *facts)
+{
+        if (!facts->system)
+                return hub_places(facts, &places->cache, &places->token);
+        if (facts->config_dir)
+                return 0;
+        places->cache = places_copy("/var/cache/kernelsd/hub");
+        return places->cache ? 0 : error_trace(-ENOMEM);
+}
+
 int places_init(Places *places, const PlacesFacts *facts)
 {
         CLEANUP(places_deinit) Places made = PLACES_NULL;
@@ -145,6 +165,8 @@ int places_init(Places *places, const PlacesFacts *facts)
         r = places_set_sockets(&made, facts);
         if (r == 0)
                 r = places_set_state(&made, facts);
+        if (r == 0)
+                r = places_set_cache(&made, facts);
         if (r < 0)
                 return r;
         *places = made;
@@ -160,19 +182,31 @@ void places_deinit(Places *places)
         alloc_free(places->socket);
         alloc_free(places->admin_socket);
         alloc_free(places->state);
+        alloc_free(places->cache);
+        alloc_free(places->token);
         *places = PLACES_NULL;
 }
 
-int places_mapping_folders(const Places *places, Arena *arena, const char *ret_folders[static PLACES_MAX_FOLDERS])
+static int places_subfolders(const Places *places, const char *name, Arena *arena, const char **ret_folders)
 {
         for (size_t i = 0; i < places->n_folders; i++) {
-                Text folder = arena_format(arena, "%s/mapping.d", places->folders[i]);
+                Text folder = arena_format(arena, "%s/%s", places->folders[i], name);
 
                 if (!folder.data)
                         return error_trace(-ENOMEM);
                 ret_folders[i] = folder.data;
         }
         return 0;
+}
+
+int places_mapping_folders(const Places *places, Arena *arena, const char *ret_folders[static PLACES_MAX_FOLDERS])
+{
+        return places_subfolders(places, "mapping.d", arena, ret_folders);
+}
+
+int places_environment_folders(const Places *places, Arena *arena, const char *ret_folders[static PLACES_MAX_FOLDERS])
+{
+        return places_subfolders(places, "environment.d", arena, ret_folders);
 }
 
 int places_make_runtime(const char *path, uid_t uid)

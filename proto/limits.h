@@ -51,6 +51,13 @@
 #define LIMIT_DOMAIN_ENTRIES 200000
 #define LIMIT_DOMAIN_LEASES 4096
 #define LIMIT_DOMAIN_ACQUIRES 4096
+#define LIMIT_DOMAIN_FETCHED (64ll * 1024 * 1024 * 1024) /* bytes an hour (design) */
+
+/* --- the Hub and policy --- */
+#define LIMIT_URL 1024             /* bytes of hub.endpoint, to which paths of 4,095 are added; guess */
+#define LIMIT_TOKEN 4096           /* bytes of the Hub's token: its own have 37, signed ones of other services 2,000 */
+#define LIMIT_TRUST_ITEMS 1024     /* of trust.allow, deny and private each: gone through at every acquire, on the loop; guess */
 
 /* --- time --- */
+#define LIMIT_FRESH_S 86400        /* the Hub is not asked again sooner: a day, as design says */
 #define LIMIT_ACQUIRE_MS 600000    /* deadline of an acquire that names none */

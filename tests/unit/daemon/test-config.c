@@ -29,12 +29,18 @@ static void put(const char *name, const char *text)
 /* Nothing of the environment of whoever runs the tests. */
 static void begin(void)
 {
+        static const char *const foreign[] = {
+                "HF_ENDPOINT", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH",
+                "HF_HUB_DISABLE_IMPLICIT_TOKEN", "CREDENTIALS_DIRECTORY",
+        };
         char path[PATH_MAX], name[OPTION_NAME_SIZE];
 
         for (size_t i = 0; i < option_n(); i++) {
                 option_environment(option_at(i), name);
                 unsetenv(name);
         }
+        for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
+                unsetenv(foreign[i]);
         (void)snprintf(path, sizeof(path), "%s/kernelsd.d", fixture_folder());
         ck_assert_int_eq(mkdir(path, 0755), 0);
         (void)snprintf(config_dir_flag, sizeof(config_dir_flag), "--config-dir=%s", fixture_folder());
@@ -104,6 +110,8 @@ START_TEST(test_table)
                 char flag[OPTION_NAME_SIZE];
                 int64_t n_words = 1;
 
+                if (option->kind == OPTION_BOOL || option->kind == OPTION_INTEGER || option->kind == OPTION_WORD)
+                        ck_assert_int_lt(option->minimum, option->maximum);
                 ck_assert_int_le(option->minimum, option->preset);
                 ck_assert_int_ge(option->maximum, option->preset);
                 option_flag(option, flag);
@@ -177,6 +185,21 @@ START_TEST(test_faulty_files)
                 { "{\"log_level\": 3}", "/log_level", "error|warning" },
                 { "{\"socket\": \"relative\"}", "/socket", "absolute path" },
                 { "{\"socket\": [\"/a\"]}", "/socket", "absolute path" },
+                { "{\"hub\": {\"endpoint\": \"ftp://h\"}}", "/hub/endpoint", "https:// or http://" },
+                { "{\"hub\": {\"endpoint\": \"https:///h\"}}", "/hub/endpoint", "https:// or http://" },
+                { "{\"hub\": {\"endpoint\": \"https://\"}}", "/hub/endpoint", "https:// or http://" },
+                { "{\"hub\": {\"endpoint\": \"https://u:p@h\"}}", "/hub/endpoint", "without a user" },
+                { "{\"hub\": {\"endpoint\": \"https://h?a\"}}", "/hub/endpoint", "without a user, a query" },
+                { "{\"hub\": {\"endpoint\": \"https://a b\"}}", "/hub/endpoint", "https://" },
+                { "{\"hub\": {\"endpoint\": [\"https://h\"]}}", "/hub/endpoint", "https://" },
+                { "{\"trust\": {\"allow\": \"org\"}}", "/trust/allow", "list of at most 1024 publishers" },
+                { "{\"trust\": {\"allow\": [\"org\", 1]}}", "/trust/allow", "publishers (org) and repositories (org/name)" },
+                { "{\"trust\": {\"deny\": [\"a b\"]}}", "/trust/deny", "\"a b\" cannot be a publisher" },
+                { "{\"trust\": {\"private\": [\"org\"]}}", "/trust/private", "organisation/name" },
+                { "{\"trust\": {\"private\": null}}", "/trust/private", "list of at most 1024 repositories" },
+                { "{\"trust\": {\"hub\": [\"org\"]}}", "/trust/hub", "true or false" },
+                { "{\"fresh_s\": -1}", "/fresh_s", "integer from 0" },
+                { "{\"quota\": {\"fetched\": 0}}", "/quota/fetched", "integer from 1" },
                 { "{\"system\": true}", "/system", "use the flag" },
                 { "[]", "", "object" },
         };
@@ -263,6 +286,115 @@ START_TEST(test_arguments)
 }
 END_TEST
 
+/* Lists, like all else that is no object, are replaced by the later. */
+START_TEST(test_lists)
+{
+        CLEANUP(config_freep) Config *config = NULL;
+
+        begin();
+        put("kernelsd.json", "{\"trust\": {\"allow\": [\"a\", \"b/c\"], \"deny\": [\"d\"], \"private\": [\"e/f\", \"g/h\"]}}");
+        put("kernelsd.d/a.json", "{\"trust\": {\"allow\": [\"z\"]}}");
+        setenv("KERNELSD_TRUST_DENY", "x,y/z", 1);
+        config = load_good(ARGUMENTS("--system", "--trust-private="));
+        ck_assert_uint_eq(config->trust_allow.n, 1);
+        ck_assert_str_eq(config->trust_allow.items[0], "z");
+        ck_assert_uint_eq(config->trust_deny.n, 2);
+        ck_assert_str_eq(config->trust_deny.items[0], "x");
+        ck_assert_str_eq(config->trust_deny.items[1], "y/z");
+        ck_assert_uint_eq(config->trust_private.n, 0);
+        setenv("KERNELSD_TRUST_DENY", "x,", 1);
+        expect_fault(ARGUMENTS("--system"), "KERNELSD_TRUST_DENY", NULL, "trust.deny takes a list");
+        setenv("KERNELSD_TRUST_DENY", ",x", 1);
+        expect_fault(ARGUMENTS("--system"), "KERNELSD_TRUST_DENY", NULL, "trust.deny takes a list");
+}
+END_TEST
+
+START_TEST(test_long_list)
+{
+        char text[3 * LIMIT_TRUST_ITEMS + 3];
+        CLEANUP(config_freep) Config *config = NULL;
+
+        begin();
+        for (size_t i = 0; i <= LIMIT_TRUST_ITEMS; i++)
+                memcpy(text + 2 * i, "a,", 2);
+        text[2 * LIMIT_TRUST_ITEMS - 1] = 0;
+        setenv("KERNELSD_TRUST_ALLOW", text, 1);
+        config = load_good(ARGUMENTS("--system"));
+        ck_assert_uint_eq(config->trust_allow.n, LIMIT_TRUST_ITEMS);
+        text[2 * LIMIT_TRUST_ITEMS - 1] = ',';
+        text[2 * LIMIT_TRUST_ITEMS + 1] = 0;
+        setenv("KERNELSD_TRUST_ALLOW", text, 1);
+        expect_fault(ARGUMENTS("--system"), "KERNELSD_TRUST_ALLOW", NULL, "at most 1024");
+        text[2 * LIMIT_TRUST_ITEMS] = 0;
+        setenv("KERNELSD_TRUST_ALLOW", text, 1);
+        expect_fault(ARGUMENTS("--system"), "KERNELSD_TRUST_ALLOW", NULL, "at most 1024");
+}
+END_TEST
+
+/* The variables of the Hub's own clients say what no option says. */
+START_TEST(test_hub_variables)
+{
+        CLEANUP(config_freep) Config *preset = NULL, *variables = NULL, *options = NULL;
+
+        begin();
+        preset = load_good(ARGUMENTS("--system"));
+        ck_assert_str_eq(preset->hub_endpoint, "https://huggingface.co");
+        ck_assert(!preset->offline);
+        ck_assert_int_eq(preset->fresh_s, 86400);
+        ck_assert_int_eq(preset->quota_fetched, LIMIT_DOMAIN_FETCHED);
+        ck_assert(preset->trust_hub);
+        ck_assert_ptr_null(preset->cache_dir);
+        ck_assert_ptr_null(preset->token);
+        setenv("HF_ENDPOINT", "http://127.0.0.1:9/hub//", 1);
+        setenv("TRANSFORMERS_OFFLINE", "yes", 1);
+        variables = load_good(ARGUMENTS("--system", "--cache-dir=/c"));
+        ck_assert_str_eq(variables->hub_endpoint, "http://127.0.0.1:9/hub");
+        ck_assert(variables->offline);
+        ck_assert_str_eq(variables->cache_dir, "/c");
+        setenv("HF_ENDPOINT", "nothing that is read", 1);
+        put("kernelsd.json", "{\"hub\": {\"endpoint\": \"https://hub.example/\"}, \"offline\": false}");
+        options = load_good(ARGUMENTS("--system"));
+        ck_assert_str_eq(options->hub_endpoint, "https://hub.example");
+        ck_assert(!options->offline);
+        put("kernelsd.json", "{}");
+        expect_fault(ARGUMENTS("--system"), "HF_ENDPOINT", NULL, "https:// or http://");
+}
+END_TEST
+
+START_TEST(test_offline_variables)
+{
+        CLEANUP(config_freep) Config *first = NULL, *second = NULL;
+
+        begin();
+        setenv("HF_HUB_OFFLINE", "0", 1);
+        setenv("TRANSFORMERS_OFFLINE", "1", 1);
+        first = load_good(ARGUMENTS("--system"));
+        ck_assert(!first->offline);
+        setenv("HF_HUB_OFFLINE", "", 1);
+        second = load_good(ARGUMENTS("--system"));
+        ck_assert(second->offline);
+}
+END_TEST
+
+START_TEST(test_policy_and_token)
+{
+        CLEANUP(config_freep) Config *config = NULL;
+        TrustFacts facts = { .repo = TEXT("org/x"), .publisher = PUBLISHER_TRUSTED };
+
+        begin();
+        setenv("HF_TOKEN", "hf_a", 1);
+        put("kernelsd.json", "{\"trust\": {\"deny\": [\"bad\"], \"private\": [\"org/own\"], \"hub\": false}}");
+        config = load_good(ARGUMENTS("--log-level=info"));
+        ck_assert_str_eq(config->token, "hf_a");
+        ck_assert(text_equal(policy_trust_word(config->policy, &facts), TEXT("untrusted")));
+        ck_assert(policy_is_private(config->policy, TEXT("org/own")));
+        facts.repo = TEXT("bad/x");
+        ck_assert(text_equal(policy_trust_word(config->policy, &facts), TEXT("denied")));
+        setenv("HF_TOKEN", "hf a", 1);
+        expect_fault(ARGUMENTS("--log-level=info"), "hub.token", NULL, "HF_TOKEN: a token has no blanks");
+}
+END_TEST
+
 START_TEST(test_keep_start_options)
 {
         CLEANUP(config_freep) Config *before = NULL;
@@ -272,10 +404,14 @@ START_TEST(test_keep_start_options)
 
         begin();
         before = load_good(ARGUMENTS("--system"));
-        put("kernelsd.json", "{\"socket\": \"/other\", \"quota\": {\"domain\": \"cgroup\", \"sessions\": 9}}");
+        put("kernelsd.json", "{\"socket\": \"/other\", \"quota\": {\"domain\": \"cgroup\", \"sessions\": 9},"
+                             " \"hub\": {\"endpoint\": \"https://h\"}, \"cache_dir\": \"/c\", \"trust\": {\"allow\": [\"a\"]}}");
         after = load_good(ARGUMENTS("--system"));
         ck_assert_int_eq(config_keep_start_options(after, before, &arena, &changed), 0);
-        ck_assert(text_equal(changed, TEXT("socket, quota.domain")));
+        ck_assert_msg(text_equal(changed, TEXT("socket, cache_dir, hub.endpoint, quota.domain")), "%.*s", TEXT_PRINT(changed));
+        ck_assert_str_eq(after->hub_endpoint, "https://huggingface.co");
+        ck_assert_ptr_null(after->cache_dir);
+        ck_assert_uint_eq(after->trust_allow.n, 1);
         ck_assert_str_eq(after->socket, "/run/kernelsd/kernelsd.sock");
         ck_assert_int_eq(after->quota_domain, QUOTA_DOMAIN_UID);
         ck_assert_int_eq(after->quota_sessions, 9);
@@ -293,6 +429,9 @@ START_TEST(test_is_one)
         ck_assert(!config_file_is_one("/etc/kernelsd/mapping.d/x.json"));
         ck_assert(!config_file_is_one("not-kernelsd.d/x.json"));
         ck_assert(!config_file_is_one("x.json"));
+        ck_assert(file_is_in("/etc/kernelsd/environment.d/x.json", "environment.d"));
+        ck_assert(!file_is_in("/etc/kernelsd/my-environment.d/x.json", "environment.d"));
+        ck_assert(!file_is_in("environment.d", "environment.d"));
 }
 END_TEST
 
@@ -307,8 +446,8 @@ static int load_all(void)
 START_TEST(test_no_memory)
 {
         begin();
-        put("kernelsd.json", "{\"quota\": {\"sessions\": 1}, \"socket\": \"/a\"}");
-        put("kernelsd.d/a.json", "{\"admin_socket\": \"/b\"}");
+        put("kernelsd.json", "{\"quota\": {\"sessions\": 1}, \"socket\": \"/a\", \"trust\": {\"allow\": [\"a\", \"b/c\"], \"deny\": [\"d\"]}}");
+        put("kernelsd.d/a.json", "{\"admin_socket\": \"/b\", \"trust\": {\"allow\": [\"e\"]}, \"hub\": {\"endpoint\": \"https://h\"}}");
         FIXTURE_TORTURE(load_all());
 }
 END_TEST
@@ -325,11 +464,12 @@ static int load_faulty(void)
 START_TEST(test_no_memory_faulty)
 {
         begin();
-        put("kernelsd.json", "{\"quota\": {\"sessions\": 0}, \"nothing\": \"/a\"}");
+        put("kernelsd.json", "{\"quota\": {\"sessions\": 0}, \"nothing\": \"/a\", \"trust\": {\"deny\": [\"a b\"]}}");
         FIXTURE_TORTURE(load_faulty());
 }
 END_TEST
 
 FIXTURE_MAIN("daemon/config", test_defaults, test_table, test_precedence, test_environment_finds_files, test_faulty_files,
-             test_every_fault, test_position, test_faulty_environment, test_arguments, test_keep_start_options, test_is_one,
+             test_every_fault, test_position, test_faulty_environment, test_arguments, test_lists, test_long_list,
+             test_hub_variables, test_offline_variables, test_policy_and_token, test_keep_start_options, test_is_one,
              test_no_memory, test_no_memory_faulty)

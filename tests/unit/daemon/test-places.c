@@ -75,6 +75,8 @@ START_TEST(test_config_dir)
         ck_assert_str_eq(places.socket, "/run/kernelsd/kernelsd.sock");
         ck_assert_int_eq(places_mapping_folders(&places, &arena, folders), 0);
         ck_assert_str_eq(folders[0], "/d/mapping.d");
+        ck_assert_int_eq(places_environment_folders(&places, &arena, folders), 0);
+        ck_assert_str_eq(folders[0], "/d/environment.d");
 }
 END_TEST
 
@@ -98,6 +100,30 @@ START_TEST(test_state)
         expect_state((PlacesFacts){ .config_dir = "/d" }, NULL);
         expect_state((PlacesFacts){ .config_dir = "/d", .home = "/home/u", .xdg_state_home = "/s" }, NULL);
         expect_state((PlacesFacts){ .config_dir = "/d", .system = true }, NULL);
+}
+END_TEST
+
+static void expect_cache(PlacesFacts facts, const char *cache, const char *token)
+{
+        CLEANUP(places_deinit) Places places = PLACES_NULL;
+
+        ck_assert_int_eq(places_init(&places, &facts), 0);
+        if (cache)
+                ck_assert_str_eq(places.cache, cache);
+        else
+                ck_assert_ptr_null(places.cache);
+        if (token)
+                ck_assert_str_eq(places.token, token);
+        else
+                ck_assert_ptr_null(places.token);
+}
+
+START_TEST(test_cache)
+{
+        expect_cache((PlacesFacts){ .system = true, .home = "/home/u" }, "/var/cache/kernelsd/hub", NULL);
+        expect_cache((PlacesFacts){ .home = "/home/u" }, "/home/u/.cache/huggingface/hub", "/home/u/.cache/huggingface/token");
+        expect_cache((PlacesFacts){ .config_dir = "/d", .home = "/home/u" }, NULL, NULL);
+        expect_cache((PlacesFacts){ .config_dir = "/d", .system = true }, NULL, NULL);
 }
 END_TEST
 
@@ -134,5 +160,5 @@ START_TEST(test_runtime)
 }
 END_TEST
 
-FIXTURE_MAIN("daemon/places", test_system, test_user, test_relative, test_no_home, test_config_dir, test_state, test_no_memory,
+FIXTURE_MAIN("daemon/places", test_system, test_user, test_relative, test_no_home, test_config_dir, test_state, test_cache, test_no_memory,
              test_runtime)

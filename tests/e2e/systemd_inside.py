@@ -168,6 +168,8 @@ def test_start_by_socket():
     with Peer(ADMIN) as admin:
         expect(admin.hello["instance"] == instance(), "one daemon behind both sockets")
     expect(show("StatusText") != "", "no status text")
+    cache = os.stat("/var/cache/kernelsd")
+    expect(cache.st_uid == pwd.getpwnam("kernelsd").pw_uid and stat.S_IMODE(cache.st_mode) == 0o755, "the cache's folder")
 
 
 def test_peer_uids():
@@ -325,6 +327,28 @@ def test_faulty_configuration():
     instance()
 
 
+def test_token():
+    """The credential hf_token is read, although only root can read its file, and never shown."""
+    token = pathlib.Path("/etc/kernelsd/hf_token")
+    token.touch(mode=0o600)
+    token.write_text("hf_secret of two words\n")
+    DROP_IN.parent.mkdir(parents=True, exist_ok=True)
+    DROP_IN.write_text(f"[Service]\nLoadCredential=hf_token:{token}\n")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", "kernelsd.service", good=False)
+    expect(show("ExecMainStatus") == "78", "a token that cannot be sent was taken")
+    token.write_text("hf_secret\n")
+    run("systemctl", "reset-failed", "kernelsd.service", "kernelsd.socket")
+    run("systemctl", "start", "kernelsd.socket", "kernelsd-admin.socket")
+    instance()
+    said = run("journalctl", "-u", "kernelsd.service", "-o", "cat")
+    expect("hf_token: a token has no blanks" in said, "the reason is not in the journal")
+    expect("hf_secret" not in said, "the journal has the token")
+    DROP_IN.unlink()
+    token.unlink()
+    run("systemctl", "daemon-reload")
+
+
 def test_user():
     """The user's units: a socket that nobody else can use, and a daemon behind it."""
     run("useradd", "--create-home", "--uid", "4242", "kernelsd-test-user")
@@ -346,7 +370,7 @@ def test_user():
 
 TESTS = [test_verify, test_exposure, test_places, test_start_by_socket, test_peer_uids, test_mapping_watched, test_reload,
          test_reload_faulty, test_journal, test_homes, test_restart, test_stop_and_connect, test_kill, test_watchdog,
-         test_faulty_configuration, test_user]
+         test_faulty_configuration, test_token, test_user]
 
 
 def prepare():

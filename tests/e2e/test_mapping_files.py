@@ -187,3 +187,30 @@ def test_mapping_list_in_pages(make_daemon):
         if after is None:
             break
     assert found == layers
+
+
+def test_environments_are_watched_and_their_faults_told(make_daemon):
+    daemon = make_daemon()
+    folder = daemon.config / "environment.d"
+    daemon.write_mapping({"Silu": [use()]})
+    daemon.start()
+    assert daemon.status()["mapping_ok"]
+
+    (daemon.config / "new").write_text('{"kernelsd": 1, "environment": {"torch": "2.7.1", "backend": "cpu"}}')
+    folder.mkdir()
+    (daemon.config / "new").rename(folder / "cpu.json")
+    until(lambda: not daemon.status()["mapping_ok"], "the fault is seen")
+    fault = daemon.status()["mapping_faults"][0]
+    assert (fault["file"], fault["pointer"]) == (str(folder / "cpu.json"), "/environment/torch")
+    assert labels(daemon, "Silu") == ["Label"]
+
+    for arguments in ([harness.KERNELSD, "--check-config", folder / "cpu.json"], daemon.arguments("--check-config")):
+        check = harness.run(arguments, env=daemon.environment())
+        assert check.returncode == 1 and f"{folder / 'cpu.json'}: /environment/torch: " in check.stdout
+
+    (daemon.config / "new").write_text('{"kernelsd": 1, "environment": {"torch": "2.7", "backend": "cpu"}}')
+    (daemon.config / "new").rename(folder / "cpu.json")
+    until(lambda: daemon.status()["mapping_ok"], "a mended file is taken")
+    for arguments in ([harness.KERNELSD, "--check-config", folder / "cpu.json"], daemon.arguments("--check-config")):
+        check = harness.run(arguments, env=daemon.environment())
+        assert check.returncode == 0, check.stdout

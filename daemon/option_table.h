@@ -23,7 +23,7 @@
         O(BOOL, system, "system", 0, 1, 0, START, FLAG, "",                                                          \
           "Serve the whole host: the places, sockets and folders of the system instead of the user's.")              \
         O(TEXT, config_dir, "config_dir", 0, 0, NULL, START, FLAG, "DIR",                                            \
-          "Read kernelsd.json, kernelsd.d and mapping.d in DIR, and in no other folder.")                            \
+          "Read kernelsd.json, kernelsd.d, mapping.d and environment.d in DIR, and in no other folder.")             \
         O(TEXT, socket, "socket", 0, 0, NULL, START, ANY, "PATH",                                                    \
           "Listen here for clients. A socket that systemd passes goes first.")                                       \
         O(TEXT, admin_socket, "admin_socket", 0, 0, NULL, START, ANY, "PATH",                                        \

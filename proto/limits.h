@@ -35,6 +35,14 @@
 #define LIMIT_ARCHS 64                       /* in one metadata.json: each choice goes through them, on the loop; guess, the longest public list has 12 */
 #define LIMIT_KERNEL_FILES 65536             /* below one variant folder; guess, the largest public one has 1,400 */
 
+/* --- the cache, whose folders a user shares with any program of his --- */
+#define LIMIT_CACHE_DEPTH 64                 /* folders above a file: one descriptor each while removing; guess, kernels have 6 */
+#define LIMIT_CACHE_LOCKS 256                /* of finished files, held until they are in place; guess, well below 1,024 descriptors */
+#define LIMIT_CACHE_ENTRIES 65536            /* repositories, a repository's commits, refs: what a scan keeps of each; guess */
+#define LIMIT_CACHE_VARIANTS 65536           /* that a scan keeps in all: 80 MiB; guess, 800 commits of the largest kernel */
+#define LIMIT_CACHE_METADATA (128u * 1024 * 1024) /* bytes of all metadata.json that a scan keeps; guess, 30,000 variants of 4 KiB */
+#define LIMIT_CACHE_TREES (16u * 1024 * 1024) /* bytes of trees/COMMIT.json; guess, a commit of 80 variants has 1 MB */
+
 /* --- sessions (design, section 6) --- */
 #define LIMIT_SESSIONS 4096
 #define LIMIT_IN_FLIGHT 64         /* requests of one session */

@@ -104,7 +104,7 @@ static int check_mapping(const Config *config)
         r = places_mapping_folders(&config->places, &arena, folders);
         if (r < 0)
                 return r;
-        r = mapping_set_load(folders, config->places.n_folders, check_now_us(), &set);
+        r = mapping_set_load(folders, config->places.n_folders, check_now_us(), NULL, &set);
         if (r < 0)
                 return r;
         return check_print(set->faults, set->n_faults);

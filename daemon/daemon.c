@@ -92,6 +92,14 @@ static void daemon_adopt_environments(void *data, NamedEnvironments *environment
         daemon->environments = environments;
 }
 
+/* MappingLoaderOwner.keep. */
+static void daemon_keep_files(void *data, KeptFiles *files)
+{
+        Daemon *daemon = data;
+
+        state_keep_files(daemon->state, files);
+}
+
 /* A good new configuration: what can change while sessions run does. */
 static void daemon_adopt_config(void *data, Config *config)
 {
@@ -198,6 +206,7 @@ static int daemon_make_workers(Daemon *daemon, char *const *arguments)
 {
         const MappingLoaderOwner owner = {
                 .data = daemon, .loaded = daemon_adopt_mapping, .finished = daemon_mapping_finished,
+                .keep = daemon->config->state_dir ? daemon_keep_files : NULL,
         };
         uv_loop_t *loop = &daemon->loop.uv;
         int r;

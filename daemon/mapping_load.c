@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -84,22 +85,73 @@ int mapping_load_watch_folders(MappingLoad *load)
         return 0;
 }
 
-static int load_add_stored(const MappingLoad *load, MappingSet *set)
+static int load_add_stored(const MappingLoad *load, const MappingReader *reader, MappingSet *set)
 {
         if (!load->stored || !load->stored->n_entries)
                 return 0;
-        return mapping_set_add_bytes(set, TEXT("stored"), buffer_text(&load->stored->text), load_now_us(), NULL);
+        return mapping_set_add_bytes(set, TEXT("stored"), buffer_text(&load->stored->text), load_now_us(), reader);
 }
 
-/* The first files are faulty already: what is stored does not wait for them. */
+/* The first files are faulty already: the last good ones are in force as they
+ * were, with their lock files, and what is stored now on top. */
+static int load_kept(MappingLoad *load)
+{
+        const MappingReader reader = kept_files_reader(load->kept);
+        CLEANUP(mapping_set_freep) MappingSet *set = NULL;
+        int r = kept_files_load(load->kept, load_now_us(), &set);
+
+        if (r == 0)
+                r = load_add_stored(load, &reader, set);
+        if (r == 0 && set->n_faults == 0)
+                r = load_build(load, set);
+        load->used_kept = load->mapping;
+        return r;
+}
+
+/* Nor are there others: what is stored does not wait for them. */
 static int load_stored_alone(MappingLoad *load)
 {
         CLEANUP(mapping_set_freep) MappingSet *set = NULL;
         int r = mapping_set_new(&set);
 
         if (r == 0)
-                r = load_add_stored(load, set);
+                r = load_add_stored(load, NULL, set);
         return r == 0 && set->n_faults == 0 ? load_build(load, set) : r;
+}
+
+static int load_without(MappingLoad *load)
+{
+        int r = load->kept ? load_kept(load) : 0;
+
+        return r == 0 && !load->mapping ? load_stored_alone(load) : r;
+}
+
+/* What is known to be kept, or is not good, need not be kept. */
+static int load_finish_files(MappingLoad *load)
+{
+        int r;
+
+        if (!load->files)
+                return 0;
+        r = kept_files_finish(load->files);
+        if (r < 0)
+                return r;
+        if (load->faults.n || (load->is_known && !load->files->too_large &&
+                               memcmp(load->files->digest, load->known, sizeof(load->known)) == 0))
+                load->files = kept_files_unref(load->files);
+        return 0;
+}
+
+static int load_gather(MappingLoad *load, MappingSet **ret_set)
+{
+        int r = load->keep ? kept_files_new(&load->files) : 0;
+
+        if (r == 0)
+                r = mapping_set_load(load->folders, load->n_folders, load_now_us(), load->files, ret_set);
+        if (r < 0)
+                return error_trace(r);
+        load->n_files = (*ret_set)->n_sources;
+        return load_add_stored(load, NULL, *ret_set);
 }
 
 static int load_read(MappingLoad *load)
@@ -107,18 +159,16 @@ static int load_read(MappingLoad *load)
         CLEANUP(mapping_set_freep) MappingSet *set = NULL;
         int r;
 
-        r = mapping_set_load(load->folders, load->n_folders, load_now_us(), &set);
-        if (r < 0)
-                return error_trace(r);
-        load->n_files = set->n_sources;
-        r = load_add_stored(load, set);
+        r = load_gather(load, &set);
         if (r < 0)
                 return error_trace(r);
         fault_list_copy(&load->faults, set->faults, set->n_faults);
         if (set->n_faults == 0)
                 r = load_build(load, set);
         else if (load->first)
-                r = load_stored_alone(load);
+                r = load_without(load);
+        if (r == 0)
+                r = load_finish_files(load);
         if (r < 0)
                 return r;
         r = load_watch_files(load, set);
@@ -207,6 +257,8 @@ MappingLoad *mapping_load_free(MappingLoad *load)
                 return NULL;
         host_mapping_unref(load->mapping);
         stored_unref(load->stored);
+        kept_files_unref(load->kept);
+        kept_files_unref(load->files);
         fault_list_deinit(&load->faults);
         watch_points_deinit(&load->points);
         arena_deinit(&load->arena);

@@ -10,6 +10,7 @@
 #include "daemon/watch_points.h"
 #include "daemon/worker.h"
 #include "kernels/host_mapping.h"
+#include "kernels/kept_files.h"
 #include "kernels/mapping_file.h"
 #include "kernels/stored.h"
 
@@ -23,9 +24,15 @@ typedef struct MappingLoad {
         uint64_t generation;
         uint64_t key;
         Stored *stored;       /* what lies on top of the files; counted; NULL: nothing */
-        bool first;           /* nothing is in force: of faulty files, the stored mapping alone */
+        bool first;           /* nothing is in force: in the place of faulty files `kept`, or the stored mapping alone */
+        KeptFiles *kept;      /* the last good files of an earlier start; counted; NULL: none */
+        bool keep;            /* fill in `files` */
+        bool is_known;        /* `known` has the digest of files that are kept already */
+        uint8_t known[KEPT_DIGEST];
 
         HostMapping *mapping; /* NULL: what there is has faults; with `first` perhaps one beside the faults */
+        bool used_kept;       /* it is made of `kept` */
+        KeptFiles *files;     /* what is to be kept now; NULL: nothing new */
         size_t n_scanned;     /* of its paths */
         size_t n_files;
         FaultList faults;

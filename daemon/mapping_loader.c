@@ -20,6 +20,9 @@ struct MappingLoader {
         Watch *watch;
         HostMapping *mapping; /* in force; NULL before the first load */
         Stored *stored;       /* for the next load */
+        KeptFiles *kept;      /* for the first load */
+        bool is_known;        /* whether `known` is the digest of the files that are kept */
+        uint8_t known[KEPT_DIGEST];
         MappingLoad *load;    /* in the file thread */
         uint64_t generation;  /* of the newest mapping */
         uint64_t key;
@@ -32,11 +35,12 @@ static void loader_free(MappingLoader *loader)
         watch_close(loader->watch);
         host_mapping_unref(loader->mapping);
         stored_unref(loader->stored);
+        kept_files_unref(loader->kept);
         places_deinit(&loader->places);
         alloc_free(loader);
 }
 
-static void loader_log_faults(const FaultList *faults, bool first)
+static void loader_log_faults(const FaultList *faults, const char *outcome)
 {
         CLEANUP_ARENA Arena arena = ARENA_NULL;
 
@@ -46,8 +50,7 @@ static void loader_log_faults(const FaultList *faults, bool first)
                 fields.file = faults->items[i].file;
                 log_error(MAPPING, &fields, "%.*s", TEXT_PRINT(mapping_fault_describe(&faults->items[i], &arena)));
         }
-        log_error(MAPPING, NULL, "the mapping files are faulty; %s",
-                  first ? "no file is mapped" : "what was in force before stays so");
+        log_error(MAPPING, NULL, "the mapping files are faulty; %s", outcome);
 }
 
 static void loader_log_paths(const HostMapping *mapping)
@@ -85,8 +88,8 @@ static int loader_make_empty(MappingLoader *loader, HostMapping **ret_mapping)
         return r == 0 ? 0 : error_trace(r < 0 ? r : -EINVAL);
 }
 
-/* The first files are faulty already: what is stored is mapped, or nothing, and
- * status says why. `mapping`, which may be NULL, becomes the loader's. */
+/* The first files are faulty already: what was kept is mapped, or what is stored,
+ * or nothing, and status says why. `mapping`, which may be NULL, becomes the loader's. */
 static int loader_begin_without(MappingLoader *loader, HostMapping *mapping, const FaultList *faults)
 {
         CLEANUP(host_mapping_unrefp) HostMapping *first = mapping;
@@ -117,13 +120,15 @@ static bool loader_knows_faults(const MappingLoader *loader, const FaultList *fa
 }
 
 /* `mapping`, which may be NULL, is what can be served beside the faults. */
-static int loader_take_faults(MappingLoader *loader, HostMapping *mapping, const FaultList *faults)
+static int loader_take_faults(MappingLoader *loader, HostMapping *mapping, bool is_kept, const FaultList *faults)
 {
         CLEANUP(host_mapping_unrefp) HostMapping *owned = mapping;
 
         if (loader_knows_faults(loader, faults))
                 return 0;
-        loader_log_faults(faults, !loader->mapping);
+        loader_log_faults(faults, loader->mapping ? "what was in force before stays so" :
+                          is_kept ? "the last good ones, as they were before the restart, are in force" :
+                          "no file is mapped");
         if (!loader->mapping)
                 return loader_begin_without(loader, STEAL(owned), faults);
         return error_trace(host_mapping_set_faults(loader->mapping, faults->items, faults->n));
@@ -145,18 +150,28 @@ static int loader_keep_mapping(MappingLoader *loader)
         return error_trace(host_mapping_set_faults(loader->mapping, NULL, 0));
 }
 
+static void loader_keep_files(MappingLoader *loader, KeptFiles *files)
+{
+        memcpy(loader->known, files->digest, sizeof(loader->known));
+        loader->is_known = true;
+        loader->owner.keep(loader->owner.data, files);
+}
+
 static int loader_take(MappingLoader *loader, MappingLoad *load)
 {
         int r = 0;
 
         if (load->faults.n > 0)
-                r = loader_take_faults(loader, STEAL(load->mapping), &load->faults);
+                r = loader_take_faults(loader, STEAL(load->mapping), load->used_kept, &load->faults);
         else if (loader->mapping && host_mapping_is_same(load->mapping, loader->mapping))
                 r = loader_keep_mapping(loader);
         else
                 loader_take_mapping(loader, load);
         if (r < 0)
                 return r;
+        loader->kept = kept_files_unref(loader->kept);
+        if (load->files)
+                loader_keep_files(loader, STEAL(load->files));
         r = watch_set(loader->watch, &load->points);
         if (r < 0)
                 return error_trace(r);
@@ -175,7 +190,7 @@ static void loader_failed(MappingLoader *loader, int r)
         fields.error = r;
         log_error(FAILURE, &fields, "cannot load the mapping: %s", strerrordesc_np(-r));
         fault_list_add(&faults, TEXT("mapping.d"), 0, 0, TEXT_NULL, "cannot be loaded: %s", strerrordesc_np(-r));
-        (void)loader_take_faults(loader, NULL, &faults);
+        (void)loader_take_faults(loader, NULL, false, &faults);
 }
 
 static void loader_start(MappingLoader *loader);
@@ -214,6 +229,10 @@ static void loader_start(MappingLoader *loader)
         loader->load->data = loader;
         loader->load->stored = stored_ref(loader->stored);
         loader->load->first = !loader->mapping;
+        loader->load->kept = kept_files_ref(loader->kept);
+        loader->load->keep = loader->owner.keep;
+        loader->load->is_known = loader->is_known;
+        memcpy(loader->load->known, loader->known, sizeof(loader->known));
         loader->load->job.done = loader_on_done;
         worker_submit(loader->worker, &loader->load->job);
 }
@@ -231,6 +250,16 @@ void mapping_loader_set_stored(MappingLoader *loader, Stored *stored)
         stored_ref(stored);
         stored_unref(loader->stored);
         loader->stored = stored;
+}
+
+void mapping_loader_set_kept(MappingLoader *loader, KeptFiles *kept)
+{
+        kept_files_ref(kept);
+        kept_files_unref(loader->kept);
+        loader->kept = kept;
+        loader->is_known = kept;
+        if (kept)
+                memcpy(loader->known, kept->digest, sizeof(loader->known));
 }
 
 bool mapping_loader_is_good(const MappingLoader *loader)

@@ -1,4 +1,4 @@
-#include "daemon/state.h"
+#include "daemon/state_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,37 +15,6 @@
 #include "kernels/view.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
-
-typedef struct ChangeList {
-        Change *first;
-        Change **end;
-} ChangeList;
-
-/* Opening the store, or a run of changes. The threads have it in turn. */
-typedef struct Batch {
-        Job job;
-        State *state;
-        ChangeList list;
-        StoreChange **changes;
-        size_t n;
-        Stored *stored; /* what is kept then */
-        StoreHealth health;
-        bool opens;
-        bool loading;   /* the loader has it */
-} Batch;
-
-struct State {
-        Daemon *daemon;
-        Worker *worker; /* the store thread */
-        uv_idle_t idle; /* the end of the turn, while changes wait for it */
-        char *folder;
-        Store *store;   /* store thread, once it is opened */
-        Stored *stored;
-        StoreHealth health;
-        ChangeList waiting;
-        Batch *batch;   /* under way */
-        bool closing;
-};
 
 /* --- the folder --- */
 
@@ -245,6 +214,7 @@ static Batch *batch_free(Batch *batch)
                 state_change_free(change);
         }
         stored_unref(batch->stored);
+        kept_files_unref(batch->kept);
         alloc_free(batch->changes);
         alloc_free(batch);
         return NULL;
@@ -306,8 +276,9 @@ static int batch_make_step(Job *job)
         if (r < 0)
                 return r;
         batch->stored = store_stored(state->store);
+        r = batch->opens ? store_files(state->store, &batch->kept) : 0;
         store_health(state->store, &batch->health);
-        return 0;
+        return r;
 }
 
 static void batch_refuse(Batch *batch)
@@ -333,7 +304,7 @@ static void batch_end(Batch *batch)
                 (void)uv_idle_start(&state->idle, state_on_idle);
 }
 
-static void state_take_health(State *state, const StoreHealth *health)
+void state_take_health(State *state, const StoreHealth *health)
 {
         if (strcmp(state->health.message, health->message) != 0 && health->message[0]) {
                 if (health->good)
@@ -365,6 +336,8 @@ static void batch_on_made(Job *job, int result)
                 return;
         }
         batch->loading = true;
+        if (batch->opens)
+                mapping_loader_set_kept(state->daemon->loader, batch->kept);
         mapping_loader_set_stored(state->daemon->loader, state->stored);
         mapping_loader_load(state->daemon->loader);
 }

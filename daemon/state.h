@@ -50,6 +50,9 @@ DEFINE_CLEANUP(Change *, state_change_free)
 /* Takes the change over; it will be answered. */
 void state_submit(State *state, Change *change);
 
+/* MappingLoaderOwner.keep. */
+void state_keep_files(State *state, KeptFiles *files);
+
 /* MappingLoaderOwner.finished. */
 void state_mapping_finished(State *state);
 

@@ -5,14 +5,13 @@
 #include <stdio.h>
 
 #include "kernels/folders.h"
+#include "kernels/kept_files.h"
 #include "kernels/lock.h"
 #include "kernels/mapping_set.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
 #include "proto/limits.h"
 #include "proto/name.h"
-
-#define LIMIT_LOCK_FILE (16u * 1024 * 1024) /* guess: a thousand kernels with forty variants take 8 MiB */
 
 /* A lock file, read once however many references name it. */
 typedef struct LockBytes {
@@ -140,6 +139,8 @@ static int lock_bytes(File *file, Text path, LockBytes **ret_lock)
                 r = mapping_set_watch(file->set, lock->path);
                 if (!r)
                         r = reader->read(reader->userdata, lock->path.data, &file->arena, &lock->bytes, &lock->fault);
+                if (!r && file->set->keeps)
+                        r = kept_files_add(file->set->keeps, true, TEXT(""), lock->path, lock->bytes);
                 if (r < 0)
                         return error_trace(r);
                 lock->next = file->locks;

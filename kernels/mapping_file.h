@@ -11,6 +11,9 @@
 #define LIMIT_MAPPING_FAULTS 16                  /* more are not told */
 #define LIMIT_MAPPING_FILE (256u * 1024 * 1024)  /* guess: 100,000 layers take 20 MiB */
 #define LIMIT_MAPPING_FILES 4096                 /* of a set; guess */
+#define LIMIT_LOCK_FILE (16u * 1024 * 1024)      /* guess: a thousand kernels with forty variants take 8 MiB */
+
+typedef struct KeptFiles KeptFiles; /* kernels/kept_files.h */
 
 /* How files are read, so that tests bring their own. 0; 1 with a fault whose
  * message says why not; negative. */
@@ -37,6 +40,7 @@ typedef struct MappingSet {
         size_t n_watched;
         MsgMappingFault faults[LIMIT_MAPPING_FAULTS];
         size_t n_faults;        /* above 0: no entries */
+        KeptFiles *keeps;       /* borrowed; gets the bytes of every file that is read; NULL: nobody wants them */
 
         size_t entries_capacity, sources_capacity, watched_capacity; /* of the three arrays */
 } MappingSet;
@@ -60,7 +64,7 @@ int mapping_set_load_file(MappingSet *set, const char *path, int64_t now_us);
 /* Reads the whole set in force from the folders (in rising order, each the
  * mapping.d itself). 0 with the set, with or without faults; negative. File
  * thread or start-up only. */
-int mapping_set_load(const char *const *folders, size_t n_folders, int64_t now_us, MappingSet **ret_set);
+int mapping_set_load(const char *const *folders, size_t n_folders, int64_t now_us, KeptFiles *keeps, MappingSet **ret_set);
 
 /* For a log line: "/etc/…/50-site.json:3:14: …" or "…50-site.json: /mapping/X/0: …". */
 Text mapping_fault_describe(const MsgMappingFault *fault, Arena *arena);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "kernels/folders.h"
+#include "kernels/kept_files.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
 
@@ -193,7 +194,8 @@ static int load_file(MappingSet *set, Text name, Text path, int64_t now_us)
                 r = mapping_set_watch(set, path);
                 return r < 0 ? r : mapping_set_fault_whole(set, path, fault.message);
         }
-        return mapping_set_add_file(set, name, path, bytes, now_us, NULL);
+        r = set->keeps ? kept_files_add(set->keeps, false, name, path, bytes) : 0;
+        return r < 0 ? r : mapping_set_add_file(set, name, path, bytes, now_us, NULL);
 }
 
 int mapping_set_load_file(MappingSet *set, const char *path, int64_t now_us)
@@ -203,7 +205,7 @@ int mapping_set_load_file(MappingSet *set, const char *path, int64_t now_us)
         return load_file(set, text_of(slash ? slash + 1 : path), text_of(path), now_us);
 }
 
-int mapping_set_load(const char *const *folders, size_t n_folders, int64_t now_us, MappingSet **ret_set)
+int mapping_set_load(const char *const *folders, size_t n_folders, int64_t now_us, KeptFiles *keeps, MappingSet **ret_set)
 {
         CLEANUP(mapping_set_freep) MappingSet *set = NULL;
         Fault fault = FAULT_NULL;
@@ -212,6 +214,7 @@ int mapping_set_load(const char *const *folders, size_t n_folders, int64_t now_u
 
         if (r < 0)
                 return error_trace(r);
+        set->keeps = keeps;
         r = folders_list(folders, n_folders, &set->arena, &list, &fault);
         if (r > 0)
                 r = mapping_set_fault_whole(set, TEXT("mapping.d"), fault.message);

@@ -1,4 +1,4 @@
-#include "kernels/store.h"
+#include "kernels/store_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,21 +7,9 @@
 
 #include "kernels/folders.h"
 #include "kernels/mapping_file.h"
-#include "kernels/store_db.h"
 #include "kernels/store_file.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
-
-struct Store {
-        char *folder;
-        int folder_fd;
-        StoreDb *db;      /* NULL: cannot be used; the export says what is known */
-        Stored *stored;
-        uint64_t number;
-        char note[300];     /* what was mended */
-        char trouble[600];  /* why nothing can be changed; "": it can */
-        char loss[300];     /* what is gone, until the next mapping.load */
-};
 
 /* Functions return 0; 1 with a problem; -ENOMEM. */
 
@@ -320,9 +308,14 @@ Stored *store_stored(const Store *store)
 
 void store_health(const Store *store, StoreHealth *ret_health)
 {
-        const char *message = store->trouble[0] ? store->trouble : store->loss[0] ? store->loss : store->note;
+        const char *const bad[] = { store->trouble, store->loss, store->dropped }, *const told[] = { store->not_kept, store->note };
+        const char *message = "";
 
-        ret_health->good = !store_keeps(store) || (!store->trouble[0] && !store->loss[0]);
+        for (size_t i = 0; i < ARRAY_SIZE(bad) && !*message; i++)
+                message = bad[i];
+        ret_health->good = !store_keeps(store) || !*message;
+        for (size_t i = 0; i < ARRAY_SIZE(told) && !*message; i++)
+                message = told[i];
         (void)snprintf(ret_health->message, sizeof(ret_health->message), "%s", message);
 }
 
@@ -433,17 +426,24 @@ static int store_commit(Store *store, StoreProblem *problem)
         return r ? r : export_place(store, problem);
 }
 
-static int store_try(Store *store, StoreChange *const *changes, size_t n, const bool *passed_over, StoreProblem *problem)
-{
-        size_t n_good = 0;
-        int r = store_db_begin(store->db, problem);
+typedef struct Changes {
+        StoreChange *const *items;
+        size_t n;
+        const bool *passed_over;
+} Changes;
 
-        for (size_t i = 0; !r && i < n; i++) {
-                if (passed_over[i])
+static int store_try(Store *store, const void *what, StoreProblem *problem)
+{
+        const Changes *changes = what;
+        size_t n_good = 0;
+        int r = store_db_begin(store->db, true, problem);
+
+        for (size_t i = 0; !r && i < changes->n; i++) {
+                if (changes->passed_over[i])
                         continue;
-                changes[i]->fault = FAULT_NULL;
-                r = change_try(store, changes[i], problem);
-                n_good += !r && changes[i]->fault.name == FAULT_NONE;
+                changes->items[i]->fault = FAULT_NULL;
+                r = change_try(store, changes->items[i], problem);
+                n_good += !r && changes->items[i]->fault.name == FAULT_NONE;
         }
         if (!r && n_good)
                 r = store_commit(store, problem);
@@ -451,18 +451,27 @@ static int store_try(Store *store, StoreChange *const *changes, size_t n, const 
         return r;
 }
 
-static void refuse_all(StoreChange *const *changes, size_t n, const bool *passed_over, const StoreProblem *problem,
-                       const char *trouble)
+int store_attempt(Store *store, StoreTry *try, const void *what, StoreProblem *problem)
 {
-        for (size_t i = 0; i < n; i++)
-                if (!passed_over[i])
-                        (void)fault_set(&changes[i]->fault,
+        int r = try(store, what, problem);
+
+        if (r <= 0 || problem->kind != STORE_DAMAGED)
+                return r;
+        store->db = store_db_close(store->db);
+        r = store_begin(store);
+        return !r && store->db ? try(store, what, problem) : r;
+}
+
+static void refuse_all(const Changes *changes, const StoreProblem *problem, const char *trouble)
+{
+        for (size_t i = 0; i < changes->n; i++)
+                if (!changes->passed_over[i])
+                        (void)fault_set(&changes->items[i]->fault,
                                         problem->kind == STORE_NO_SPACE ? FAULT_NO_SPACE : FAULT_INTERNAL,
                                         "the change is not acknowledged: %s", trouble);
 }
 
-/* 0; 1: refused, with the problem in `trouble`. */
-static int store_change(Store *store, StoreChange *const *changes, size_t n, const bool *passed_over)
+static int store_change(Store *store, const Changes *changes)
 {
         StoreProblem problem = { .kind = STORE_FAILED };
         int r = 0;
@@ -470,13 +479,7 @@ static int store_change(Store *store, StoreChange *const *changes, size_t n, con
         if (!store->db)
                 r = store_begin(store);
         if (!r && store->db) {
-                r = store_try(store, changes, n, passed_over, &problem);
-                if (r > 0 && problem.kind == STORE_DAMAGED) {
-                        store->db = store_db_close(store->db);
-                        r = store_begin(store);
-                        if (!r && store->db)
-                                r = store_try(store, changes, n, passed_over, &problem);
-                }
+                r = store_attempt(store, store_try, changes, &problem);
                 if (r > 0)
                         r = store_take_problem(store, &problem);
                 else if (!r && store->db)
@@ -485,7 +488,7 @@ static int store_change(Store *store, StoreChange *const *changes, size_t n, con
         if (r < 0)
                 return r;
         if (store->trouble[0])
-                refuse_all(changes, n, passed_over, &problem, store->trouble);
+                refuse_all(changes, &problem, store->trouble);
         return 0;
 }
 
@@ -497,5 +500,5 @@ int store_apply(Store *store, StoreChange *const *changes, size_t n)
                 return error_trace(-ENOMEM);
         for (size_t i = 0; i < n; i++)
                 passed_over[i] = changes[i]->fault.name != FAULT_NONE;
-        return store_change(store, changes, n, passed_over);
+        return store_change(store, &(Changes){ changes, n, passed_over });
 }

@@ -1,10 +1,12 @@
 /* What administrators say by command, kept: the stored mapping and the pins, in
  * a database and, for the day when that is damaged, in an export beside it.
- * Whatever store_apply has acknowledged is on the disk in both.
+ * Whatever store_apply has acknowledged is on the disk in both. Beside it, in the
+ * database alone, what can be found again.
  *
  * Store thread only; what it hands out are values. */
 #pragma once
 
+#include "kernels/kept_files.h"
 #include "kernels/stored.h"
 
 #define STORE_DATABASE "kernelsd.db"
@@ -56,3 +58,11 @@ void store_health(const Store *store, StoreHealth *ret_health);
 /* Makes all changes together, each wholly or not at all, and tells in each what
  * became of it. 0 or -ENOMEM, after which nothing was changed. */
 int store_apply(Store *store, StoreChange *const *changes, size_t n);
+
+/* --- what can be found again: store_notes.c. What cannot be written is dropped,
+ * what cannot be read is not there, and store_health says so: 0 or -ENOMEM --- */
+
+/* The last good set of mapping files, in the place of the one before. One that is
+ * too large is not kept. */
+int store_keep_files(Store *store, const KeptFiles *files);
+int store_files(Store *store, KeptFiles **ret_files); /* NULL: none */

@@ -4,6 +4,7 @@
  * Functions return 0; 1 with a problem; -ENOMEM. */
 #pragma once
 
+#include "kernels/kept_files.h"
 #include "kernels/stored.h"
 
 typedef enum StoreProblemKind {
@@ -27,7 +28,9 @@ int store_db_open(const char *path, StoreDb **ret_db, bool *ret_fresh, StoreProb
 StoreDb *store_db_close(StoreDb *db);
 DEFINE_CLEANUP(StoreDb *, store_db_close)
 
-int store_db_begin(StoreDb *db, StoreProblem *problem);
+/* durable: a commit is on the disk when it returns; otherwise it may be lost with
+ * the power, whole, and those after it. */
+int store_db_begin(StoreDb *db, bool durable, StoreProblem *problem);
 int store_db_commit(StoreDb *db, StoreProblem *problem);
 void store_db_rollback(StoreDb *db);
 
@@ -55,5 +58,9 @@ int store_db_put_loss(StoreDb *db, Text what, StoreProblem *problem);
 int store_db_forget_losses(StoreDb *db, StoreProblem *problem);
 int store_db_loss(StoreDb *db, Arena *arena, Text *ret_what, StoreProblem *problem); /* absent: none */
 
-/* Everything, in the order that stored_new wants it. */
+/* In the place of those that are there. */
+int store_db_put_files(StoreDb *db, const KeptFiles *files, StoreProblem *problem);
+int store_db_files(StoreDb *db, KeptFiles **ret_files, StoreProblem *problem); /* NULL: none */
+
+/* Everything that administrators said, in the order that stored_new wants it. */
 int store_db_read(StoreDb *db, uint64_t number, Stored **ret_stored, StoreProblem *problem);

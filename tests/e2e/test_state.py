@@ -1,10 +1,12 @@
 """What administrators say by command: on the disk and in force before it is
 acknowledged, there after every end, mended where files were lost."""
 
+import contextlib
 import json
 import os
 import random
 import shutil
+import sqlite3
 import threading
 
 import pytest
@@ -140,6 +142,98 @@ def test_faulty_files_keep_a_change_waiting_but_not_a_start(make_daemon):
         assert peer.label("Silu", view=0) == "Stored"
     bad.unlink()
     until(lambda: daemon.status()["mapping_ok"], "the files are good again")
+
+
+def ctl_status(daemon):
+    return harness.run([harness.KERNELSCTL, "status", "--socket", daemon.socket], env=daemon.environment())
+
+
+def keeps_files(daemon, repository, lock):
+    """Files of every kind of reference; what they answer."""
+    lock.write_text(json.dumps([{"repo_id": "o/locked", "sha": COMMIT, "variants": {}}]))
+    daemon.write_mapping({"Silu": [use("File")], "Path": [{"device": "cpu", "use": {"path": str(repository)}}]}, "10-a.json")
+    daemon.write_mapping({"Silu": [use("Later")], "Gone": [use("Gone")]}, "20-b.json")
+    daemon.write_mapping({"Locked": [{"device": "cpu", "use": {"repo": "o/locked", "locked": str(lock)}}]}, "30-c.json")
+
+
+def answers(daemon):
+    with harness.Peer(daemon.socket) as peer:
+        return peer.resolve(*(query(layer) for layer in ("Silu", "Gone", "Path", "Locked", "Stored")), view=0)
+
+
+def test_the_last_good_files_stay_in_force_across_a_restart(make_daemon, tmp_path):
+    daemon = make_daemon()
+    repository, lock = tmp_path / "repository", tmp_path / "kernels.lock"
+    harness.make_variant(repository)
+    keeps_files(daemon, repository, lock)
+    daemon.start()
+    with daemon.peer() as peer:
+        store(peer, {"Stored": [use("Stored")]})
+    before = answers(daemon)
+    assert [answer["source"] for answer in before] == ["file:20-b.json", "file:20-b.json", "file:10-a.json",
+                                                       "file:30-c.json", "stored"]
+    assert before[3]["commit"] == COMMIT and before[2]["state"] == "local"
+    assert daemon.stop() == 0
+    # One file faulty, one gone, the lock moved on: none of it is in force.
+    bad = daemon.write_mapping('{"kernelsd": 1, "mapping": {"Silu": [{"device": "metal"}]}}', "10-a.json")
+    (daemon.mapping_folder / "20-b.json").unlink()
+    lock.write_text(json.dumps([{"repo_id": "o/locked", "sha": OTHER, "variants": {}}]))
+    for _ in range(2):
+        daemon.start()
+        assert answers(daemon) == before
+        assert {str(bad)} == {fault["file"] for fault in daemon.status()["mapping_faults"]}
+        assert ctl_status(daemon).returncode == 1
+        daemon.kill()
+    lock.write_text("no lock file")
+    daemon.start()
+    assert answers(daemon) == before
+    lock.write_text(json.dumps([{"repo_id": "o/locked", "sha": OTHER, "variants": {}}]))
+    generation = daemon.status()["generation"]
+    daemon.write_mapping({"Silu": [use("Mended")]}, "10-a.json")
+    until(lambda: daemon.status()["mapping_ok"], "the files are good again")
+    assert daemon.status()["generation"] > generation and ctl_status(daemon).returncode == 0
+    with daemon.peer() as peer:
+        assert peer.label("Silu", view=0) == "Mended" and peer.label("Gone", view=0) == "no-mapping"
+        assert peer.resolve(query("Locked"), view=0)[0]["commit"] == OTHER
+    # What is good now is what the next faulty start begins from.
+    daemon.kill()
+    daemon.write_mapping("{", "10-a.json")
+    daemon.start()
+    with daemon.peer() as peer:
+        assert peer.label("Silu", view=0) == "Mended"
+
+
+def test_files_that_are_the_same_are_not_written_again(make_daemon):
+    daemon = make_daemon()
+    daemon.write_mapping({"Silu": [use("File")]})
+    daemon.start()
+    assert daemon.stop() == 0
+
+    def changes():
+        database = sqlite3.connect(f"file:{daemon.state}/kernelsd.db?mode=ro&immutable=1", uri=True)
+        with contextlib.closing(database):
+            return [row[0] for row in database.execute("SELECT bytes FROM kept_file")]
+    kept, written = changes(), (daemon.state / "kernelsd.db").read_bytes()
+    assert len(kept) == 1 and b"File" in kept[0]
+    daemon.start()
+    assert daemon.stop() == 0
+    assert (daemon.state / "kernelsd.db").read_bytes() == written
+    assert "File" not in (daemon.state / "export.json").read_text()
+
+
+def test_a_set_too_large_is_not_kept_and_said(make_daemon):
+    daemon = make_daemon()
+    daemon.write_mapping({"Silu": [use("Small")]})
+    daemon.start()
+    comment = ("#" + "x" * 1023 + "\n") * (65 << 10)
+    daemon.write_mapping(comment + mapping_text({"Silu": [use("Large")]}))
+    until(lambda: "64 MiB" in (daemon.status()["state_message"] or ""), "status says that they are not kept")
+    assert daemon.status()["state_ok"] and ctl_status(daemon).returncode == 0
+    daemon.kill()
+    daemon.write_mapping("{")
+    daemon.start()
+    with daemon.peer() as peer:
+        assert peer.label("Silu", view=0) == "no-mapping"
 
 
 def fill(daemon):

@@ -27,7 +27,7 @@ HOMES = {
     "msgpack/*": ["proto/codec*.c", "tests/*"],
     "jansson.h": ["kernels/json.c", "tests/conformance/*", "tests/bench/*"],
     "openssl/*": ["kernels/hash.c"],
-    "sqlite3.h": ["kernels/store_db.c", "tests/*"],
+    "sqlite3.h": ["kernels/store_db*.c", "kernels/store_db_private.h", "tests/*"],
     "uv.h": ["daemon/*"],
     "systemd/sd-daemon.h": ["daemon/service.c"],
     "check.h": ["tests/*"],

@@ -38,7 +38,7 @@ PROCESS = re.compile(r"""^(?:
 HOMES = [
     (re.compile(r"^msgpack_.*"), re.compile(r"^codec.*")),
     (re.compile(r"^json(?:p|_).*"), re.compile(r"^json$")),
-    (re.compile(r"^sqlite3_.*"), re.compile(r"^store_db$")),
+    (re.compile(r"^sqlite3_.*"), re.compile(r"^store_db.*")),
     (re.compile(r"^(?:EVP|SHA\d*|OPENSSL|CRYPTO)_.*"), re.compile(r"^hash$")),
 ]
 

@@ -230,7 +230,7 @@ START_TEST(test_set_is_the_unit)
         ck_assert_int_eq(mkdir(etc, 0755), 0);
         write_file(etc, "10-a.json", LAYER("{\"device\": \"cpu\", " USE "}"));
         write_file(etc, "20-b.json", LAYER("{\"device\": \"cpu\", " USE "}, {\"device\": \"cuda\", " USE "}"));
-        ck_assert_int_eq(mapping_set_load(folders, 2, 9, &set), 0);
+        ck_assert_int_eq(mapping_set_load(folders, 2, 9, NULL, &set), 0);
         assert_good(set);
         ck_assert_uint_eq(set->n_entries, 3);
         ck_assert_uint_eq(set->entries[0]->source, 0);
@@ -240,7 +240,7 @@ START_TEST(test_set_is_the_unit)
 
         /* one bad file: no entries at all */
         write_file(etc, "15-bad.json", "{");
-        ck_assert_int_eq(mapping_set_load(folders, 2, 9, &set), 0);
+        ck_assert_int_eq(mapping_set_load(folders, 2, 9, NULL, &set), 0);
         ck_assert_uint_eq(set->n_faults, 1);
         ck_assert_uint_eq(set->n_entries, 0);
         ck_assert_uint_eq(set->n_watched, 3);
@@ -250,7 +250,7 @@ START_TEST(test_set_is_the_unit)
         ck_assert_int_eq(mkdir(run, 0755), 0);
         ck_assert_int_eq(chdir(run), 0);
         ck_assert_int_eq(symlink("/dev/null", "15-bad.json"), 0);
-        ck_assert_int_eq(mapping_set_load(folders, 2, 9, &set), 0);
+        ck_assert_int_eq(mapping_set_load(folders, 2, 9, NULL, &set), 0);
         assert_good(set);
         ck_assert_uint_eq(set->n_entries, 3);
 }

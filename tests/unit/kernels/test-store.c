@@ -447,6 +447,60 @@ START_TEST(test_keeps_nothing)
 }
 END_TEST
 
+static int keep(const char *bytes)
+{
+        CLEANUP(kept_files_unrefp) KeptFiles *files = NULL;
+        int r = kept_files_new(&files);
+
+        if (!r)
+                r = kept_files_add(files, false, TEXT("a.json"), TEXT("/etc/a.json"), text_of(bytes));
+        if (!r)
+                r = kept_files_add(files, true, TEXT(""), TEXT("/etc/kernels.lock"), TEXT("[]"));
+        return r ? r : store_keep_files(store, files);
+}
+
+static int kept_bytes(Text expected)
+{
+        CLEANUP(kept_files_unrefp) KeptFiles *files = NULL;
+        int r = store_files(store, &files);
+
+        if (r || !files)
+                return r;
+        ck_assert_uint_eq(files->n, 2);
+        ck_assert(!files->items[0].is_lock && files->items[1].is_lock);
+        ck_assert(text_equal(files->items[0].bytes, expected));
+        ck_assert(text_equal(files->items[1].path, TEXT("/etc/kernels.lock")));
+        return (int)files->n;
+}
+
+START_TEST(test_files)
+{
+        CLEANUP(kept_files_unrefp) KeptFiles *large = NULL;
+
+        begin();
+        ck_assert_int_eq(kept_bytes(TEXT_NULL), 0);
+        ck_assert_int_eq(keep("one"), 0);
+        ck_assert_int_eq(keep("two"), 0);
+        end();
+        begin();
+        ck_assert_int_eq(kept_bytes(TEXT("two")), 2);
+        /* One that is too large is not there, and nor is the one before it. */
+        ck_assert_int_eq(kept_files_new(&large), 0);
+        large->too_large = true;
+        ck_assert_int_eq(store_keep_files(store, large), 0);
+        store_health(store, &health);
+        ck_assert(health.good);
+        ck_assert_ptr_nonnull(strstr(health.message, "64 MiB"));
+        ck_assert_int_eq(kept_bytes(TEXT_NULL), 0);
+        ck_assert_int_eq(keep("three"), 0);
+        store_health(store, &health);
+        ck_assert_str_eq(health.message, "");
+        FIXTURE_TORTURE(keep("three"));
+        FIXTURE_TORTURE(kept_bytes(TEXT("three")));
+        end();
+}
+END_TEST
+
 /* Ends in the middle of a change leave the last acknowledged one. */
 START_TEST(test_killed)
 {
@@ -519,4 +573,4 @@ END_TEST
 
 FIXTURE_MAIN("kernels/store", test_kept, test_changes, test_batch, test_missing, test_truncated, test_overwritten,
              test_lost, test_damaged_both, test_export, test_read_only, test_export_refused, test_versions, test_newer,
-             test_no_folder, test_keeps_nothing, test_killed, test_no_memory, test_bad_mappings)
+             test_no_folder, test_keeps_nothing, test_killed, test_files, test_no_memory, test_bad_mappings)

@@ -92,6 +92,14 @@ static void daemon_adopt_environments(void *data, NamedEnvironments *environment
         daemon->environments = environments;
 }
 
+/* StateOwner.opened. */
+static void daemon_take_facts(void *data, Facts *facts)
+{
+        Daemon *daemon = data;
+
+        daemon->facts = facts;
+}
+
 /* MappingLoaderOwner.keep. */
 static void daemon_keep_files(void *data, KeptFiles *files)
 {
@@ -208,6 +216,7 @@ static int daemon_make_workers(Daemon *daemon, char *const *arguments)
                 .data = daemon, .loaded = daemon_adopt_mapping, .finished = daemon_mapping_finished,
                 .keep = daemon->config->state_dir ? daemon_keep_files : NULL,
         };
+        const StateOwner state_owner = { .data = daemon, .opened = daemon_take_facts };
         uv_loop_t *loop = &daemon->loop.uv;
         int r;
 
@@ -217,7 +226,7 @@ static int daemon_make_workers(Daemon *daemon, char *const *arguments)
         if (r == 0)
                 r = daemon_make_environments(daemon);
         if (r == 0)
-                r = state_new(daemon, daemon->config->state_dir, &daemon->state);
+                r = state_new(daemon, daemon->config->state_dir, state_owner, &daemon->state);
         if (r == 0)
                 r = mapping_loader_new(loop, daemon->worker, &daemon->config->places, owner, &daemon->loader);
         if (r == 0)
@@ -300,6 +309,7 @@ static void daemon_free_values(Daemon *daemon)
         accounts_free(daemon->accounts);
         host_mapping_unref(daemon->mapping);
         named_environments_unref(daemon->environments);
+        facts_free(daemon->facts);
         alloc_free(daemon->queries);
         arena_deinit(&daemon->arena);
         front_deinit(&daemon->front);

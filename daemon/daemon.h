@@ -21,6 +21,7 @@
 
 typedef struct Acquires Acquires;
 typedef struct Hub Hub;
+typedef struct Facts Facts;
 typedef struct LeaseLocks LeaseLocks;
 typedef struct Reload Reload;
 typedef struct State State;
@@ -47,6 +48,7 @@ typedef struct Daemon {
         Acquires *acquires;
         Hub *hub;
         State *state;
+        Facts *facts;         /* what was known at the start; whoever goes on from it takes it out; NULL: taken, or not read yet */
         int state_fd;         /* the folder that is kept in, under our flock; -1: none */
         HostMapping *mapping; /* the current generation; NULL until the first load, before which nobody is let in */
         NamedEnvironments *environments; /* the last good ones of environment.d */

@@ -26,17 +26,7 @@ int handle_prefetch(Request *request)
         return refuse(request);
 }
 
-int handle_history(Request *request)
-{
-        return refuse(request);
-}
-
 int handle_environment_list(Request *request)
-{
-        return refuse(request);
-}
-
-int handle_environment_add(Request *request)
 {
         return refuse(request);
 }

@@ -49,13 +49,17 @@ int handle_pin_list(Request *request);
 /* handle_hub.c */
 int handle_versions(Request *request);
 int handle_variants(Request *request);
-int handle_history(Request *request);
 int handle_refresh(Request *request);
 int handle_prefetch(Request *request);
 int handle_environment_list(Request *request);
-int handle_environment_add(Request *request);
 int handle_cache_list(Request *request);
 int handle_cache_verify(Request *request);
+
+/* handle_history.c */
+int handle_history(Request *request);
+
+/* handle_environment.c */
+int handle_environment_add(Request *request);
 
 /* handle_status.c */
 int handle_status(Request *request);

@@ -2,12 +2,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "daemon/daemon.h"
 #include "daemon/log.h"
@@ -15,49 +11,6 @@
 #include "kernels/view.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
-
-/* --- the folder --- */
-
-/* With the folders above it. 0; negative errno. */
-static int make_folders(const char *path)
-{
-        CLEANUP_ALLOC char *copy = alloc_text(path, strlen(path));
-
-        if (!copy)
-                return error_trace(-ENOMEM);
-        for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-                *slash = 0;
-                if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-                        return -errno;
-                *slash = '/';
-        }
-        return mkdir(copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
-}
-
-int state_take_folder(const char *path, int *ret_fd, Fault *fault)
-{
-        CLEANUP_FD int fd = -1;
-        struct stat st;
-        int r = make_folders(path);
-
-        if (r == -ENOMEM)
-                return r;
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0) {
-                *ret_fd = -1;
-                return 0;
-        }
-        if (fstat(fd, &st) < 0)
-                return error_trace(-errno);
-        if (st.st_uid != geteuid() || (st.st_mode & 022))
-                return fault_set(fault, FAULT_UNTRUSTED, "%s holds what decides which code runs: it must belong to uid %u "
-                                 "and be writable for nobody else, or name another folder by state_dir", path, geteuid());
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return fault_set(fault, FAULT_BUSY, "another kernelsd has %s: end that one, or name another folder by "
-                                 "state_dir", path);
-        *ret_fd = STEAL_FD(fd);
-        return 0;
-}
 
 /* --- changes --- */
 
@@ -78,14 +31,21 @@ Change *state_change_free(Change *change)
         return NULL;
 }
 
+int state_check_in_flight(const Session *session, Fault *fault)
+{
+        if (session->n_in_flight < LIMIT_IN_FLIGHT)
+                return 0;
+        return fault_set(fault, FAULT_LIMIT, "a session has at most %d requests in flight: wait for an answer",
+                         LIMIT_IN_FLIGHT);
+}
+
 int state_change_new(const Request *request, StoreChangeKind kind, Change **ret_change, Fault *fault)
 {
         Session *session = request->session;
         Change *change;
 
-        if (session->n_in_flight >= LIMIT_IN_FLIGHT)
-                return fault_set(fault, FAULT_LIMIT, "a session has at most %d requests in flight: wait for an answer",
-                                 LIMIT_IN_FLIGHT);
+        if (state_check_in_flight(session, fault))
+                return 1;
         change = alloc_zeroed(1, sizeof(*change));
         if (!change)
                 return error_trace(-ENOMEM);
@@ -101,13 +61,17 @@ int state_change_new(const Request *request, StoreChangeKind kind, Change **ret_
 
 static void state_on_idle(uv_idle_t *idle);
 
+void state_wake(State *state)
+{
+        (void)uv_idle_start(&state->idle, state_on_idle);
+}
+
 void state_submit(State *state, Change *change)
 {
         *state->waiting.end = change;
         state->waiting.end = &change->next;
         session_request_begins(change->session);
-        if (!state->batch)
-                (void)uv_idle_start(&state->idle, state_on_idle);
+        state_wake(state);
 }
 
 static bool list_has(const ChangeList *list, const Session *session, uint32_t id)
@@ -120,7 +84,8 @@ static bool list_has(const ChangeList *list, const Session *session, uint32_t id
 
 bool state_is_in_flight(const State *state, const Session *session, uint32_t id)
 {
-        return list_has(&state->waiting, session, id) || (state->batch && list_has(&state->batch->list, session, id));
+        return list_has(&state->waiting, session, id) || (state->batch && list_has(&state->batch->list, session, id)) ||
+               state_events_are_in_flight(state, session, id);
 }
 
 /* What it asked for is done all the same. */
@@ -139,6 +104,7 @@ void state_forget_session(State *state, const Session *session)
         list_forget(&state->waiting, session);
         if (state->batch)
                 list_forget(&state->batch->list, session);
+        state_events_forget(state, session);
 }
 
 /* --- answers --- */
@@ -167,13 +133,19 @@ static void explain_removal(const Daemon *daemon, Change *change)
                         TEXT_PRINT(buffer_text(&layer)), TEXT_PRINT(device), TEXT_PRINT(range));
 }
 
+/* An environment waits for no mapping. */
+static bool change_is_mapped(const Change *change)
+{
+        return change->store.kind != STORE_ENVIRONMENT_SET && change->store.kind != STORE_ENVIRONMENT_DROP;
+}
+
 static void change_answer(const State *state, Change *change)
 {
         Session *session = change->session;
         const MsgChangeResult result = {
                 .changed = (int64_t)change->store.n_changed,
                 .generation = (int64_t)state->daemon->mapping->generation,
-                .in_force = mapping_loader_is_good(state->daemon->loader),
+                .in_force = !change_is_mapped(change) || mapping_loader_is_good(state->daemon->loader),
         };
 
         if (!session)
@@ -201,6 +173,24 @@ static void change_log(const Change *change)
                             method_table[change->method].name, (int)change->pid, change->uid, change->store.fault.message);
 }
 
+static void change_note(State *state, const Change *change)
+{
+        const StoreChange *store = &change->store;
+        Fact fact = { .kind = FACT_EVENT };
+
+        fact.event = (FactEvent){
+                .at_s = state_now_s(),
+                .uid = change->uid,
+                .pid = change->pid,
+                .what = text_of(method_table[change->method].name),
+                .layer = store->rows.n == 1 ? store->rows.items[0].layer : store->layer,
+                .repo = store->pin.repo,
+                .commit = store->pin.commit,
+                .outcome = store->fault.name == FAULT_NONE ? TEXT("ok") : text_of(fault_spelling(store->fault.name)),
+        };
+        state_note(state, &fact);
+}
+
 /* --- a batch --- */
 
 static Batch *batch_free(Batch *batch)
@@ -215,6 +205,7 @@ static Batch *batch_free(Batch *batch)
         }
         stored_unref(batch->stored);
         kept_files_unref(batch->kept);
+        facts_free(batch->facts);
         alloc_free(batch->changes);
         alloc_free(batch);
         return NULL;
@@ -276,7 +267,10 @@ static int batch_make_step(Job *job)
         if (r < 0)
                 return r;
         batch->stored = store_stored(state->store);
-        r = batch->opens ? store_files(state->store, &batch->kept) : 0;
+        if (batch->opens)
+                r = store_files(state->store, &batch->kept);
+        if (batch->opens && r == 0)
+                r = store_facts(state->store, state_now_s(), &batch->facts);
         store_health(state->store, &batch->health);
         return r;
 }
@@ -296,12 +290,13 @@ static void batch_end(Batch *batch)
         for (Change *change = batch->list.first; change; change = change->next) {
                 if (!state->closing) {
                         change_log(change);
+                        change_note(state, change);
                         change_answer(state, change);
                 }
         }
         state->batch = batch_free(batch);
         if (state->waiting.first && !state->closing)
-                (void)uv_idle_start(&state->idle, state_on_idle);
+                state_wake(state);
 }
 
 void state_take_health(State *state, const StoreHealth *health)
@@ -313,6 +308,22 @@ void state_take_health(State *state, const StoreHealth *health)
                         log_error(MAPPING, NULL, "%s", health->message);
         }
         state->health = *health;
+}
+
+/* Before the first mapping is loaded. */
+static void state_hand_over(State *state, Batch *batch)
+{
+        mapping_loader_set_kept(state->daemon->loader, batch->kept);
+        state->owner.opened(state->owner.data, STEAL(batch->facts));
+}
+
+static bool batch_is_mapped(const Batch *batch)
+{
+        bool is_mapped = batch->opens;
+
+        for (const Change *change = batch->list.first; change && !is_mapped; change = change->next)
+                is_mapped = change_is_mapped(change) && change->store.fault.name == FAULT_NONE;
+        return is_mapped;
 }
 
 /* What is kept now is in the host mapping before anybody is answered. */
@@ -331,13 +342,13 @@ static void batch_on_made(Job *job, int result)
         changed = !state->stored || state->stored->number != batch->stored->number;
         stored_unref(state->stored);
         state->stored = STEAL(batch->stored);
-        if (!changed) {
+        if (batch->opens)
+                state_hand_over(state, batch);
+        if (!changed || !batch_is_mapped(batch)) {
                 batch_end(batch);
                 return;
         }
         batch->loading = true;
-        if (batch->opens)
-                mapping_loader_set_kept(state->daemon->loader, batch->kept);
         mapping_loader_set_stored(state->daemon->loader, state->stored);
         mapping_loader_load(state->daemon->loader);
 }
@@ -380,6 +391,9 @@ static void state_on_idle(uv_idle_t *idle)
         State *state = idle->data;
 
         (void)uv_idle_stop(idle);
+        state_notes_flush(state);
+        if (!state->waiting.first || state->batch)
+                return;
         if (batch_new(state, &state->batch) < 0) {
                 state_refuse_waiting(state);
                 return;
@@ -409,7 +423,7 @@ void state_begin(State *state)
         worker_submit(state->worker, &state->batch->job);
 }
 
-int state_new(Daemon *daemon, const char *folder, State **ret_state)
+int state_new(Daemon *daemon, const char *folder, StateOwner owner, State **ret_state)
 {
         CLEANUP_ALLOC State *state = alloc_zeroed(1, sizeof(*state));
         CLEANUP(batch_freep) Batch *batch = NULL;
@@ -419,6 +433,9 @@ int state_new(Daemon *daemon, const char *folder, State **ret_state)
         if (!state || (folder && !copy))
                 return error_trace(-ENOMEM);
         state->daemon = daemon;
+        state->owner = owner;
+        noted_list_init(&state->events);
+        noted_list_init(&state->others);
         state->health.good = true;
         change_list_init(&state->waiting);
         r = batch_new(state, &batch);
@@ -460,6 +477,7 @@ bool state_close(State *state, uint64_t patience_ms)
                 return false;
         worker_close(state->worker);
         /* Its thread is gone, so the store is ours. */
+        state_notes_end(state);
         state->store = store_close(state->store);
         state->batch = batch_free(state->batch);
         while (state->waiting.first) {
@@ -480,4 +498,15 @@ const Stored *state_stored(const State *state)
 const StoreHealth *state_health(const State *state)
 {
         return &state->health;
+}
+
+void state_named_environments(const State *state, const NamedEnvironment **ret_environments, size_t *ret_n)
+{
+        *ret_environments = state->stored->environments;
+        *ret_n = state->stored->n_environments;
+}
+
+Worker *state_worker(const State *state)
+{
+        return state->worker;
 }

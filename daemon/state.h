@@ -5,6 +5,7 @@
 #pragma once
 
 #include "daemon/dispatch.h"
+#include "daemon/worker.h"
 #include "kernels/store.h"
 
 typedef struct State State;
@@ -29,8 +30,18 @@ typedef struct Change {
  * the loop runs. */
 int state_take_folder(const char *path, int *ret_fd, Fault *fault);
 
+typedef struct StateOwner {
+        void *data;
+        /* What is kept has been read, and the first mapping is about to be loaded:
+         * what was found out before becomes the callee's. */
+        void (*opened)(void *data, Facts *facts);
+} StateOwner;
+
 /* folder NULL: nothing can be stored. */
-int state_new(Daemon *daemon, const char *folder, State **ret_state);
+int state_new(Daemon *daemon, const char *folder, StateOwner owner, State **ret_state);
+
+/* The store thread, for the watchdog. */
+Worker *state_worker(const State *state);
 
 /* Reads what is kept; then has the first mapping loaded. */
 void state_begin(State *state);
@@ -50,6 +61,17 @@ DEFINE_CLEANUP(Change *, state_change_free)
 /* Takes the change over; it will be answered. */
 void state_submit(State *state, Change *change);
 
+/* Notes it, copied: all of one turn of the loop are written together, and may be
+ * lost with the power. What comes too fast is dropped, events first. */
+void state_note(State *state, const Fact *fact);
+
+/* Called with what was read, unless the session has ended; answers it. */
+typedef void StateEventsDone(Session *session, uint32_t id, const EventRange *range, const FactEvent *events, size_t n);
+
+/* Reads the history for the request, with all that was noted so far. 0, and it
+ * will be answered; 1 with a fault; -ENOMEM. */
+int state_events(State *state, const Request *request, const EventRange *range, StateEventsDone *done, Fault *fault);
+
 /* MappingLoaderOwner.keep. */
 void state_keep_files(State *state, KeptFiles *files);
 
@@ -62,3 +84,6 @@ void state_forget_session(State *state, const Session *session);
 /* What is kept, borrowed, and how it is. */
 const Stored *state_stored(const State *state);
 const StoreHealth *state_health(const State *state);
+
+/* Those that administrators stored, borrowed until a change, by name. */
+void state_named_environments(const State *state, const NamedEnvironment **ret_environments, size_t *ret_n);

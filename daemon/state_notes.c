@@ -7,17 +7,97 @@
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
 
+/* Waiting and under way. Guess: some seconds of a full disk's patience, 10 MiB. */
+#define LIMIT_NOTING 10000
+
+/* Facts, or files. */
 typedef struct Note {
         Job job;
         State *state;
         KeptFiles *files;
+        Noted *list;
+        Fact *facts; /* of the list; texts in there */
+        size_t n;
         StoreHealth health;
         bool is_made;
 } Note;
 
+/* --- what waits --- */
+
+void noted_list_init(NotedList *list)
+{
+        *list = (NotedList){ .end = &list->first };
+}
+
+static void noted_push(NotedList *list, Noted *noted)
+{
+        noted->next = NULL;
+        *list->end = noted;
+        list->end = &noted->next;
+        list->n++;
+}
+
+static Noted *noted_pop(NotedList *list)
+{
+        Noted *noted = list->first;
+
+        if (!noted)
+                return NULL;
+        list->first = noted->next;
+        list->n--;
+        if (!list->first)
+                list->end = &list->first;
+        return noted;
+}
+
+/* The oldest event, or the oldest at all, is dropped for a new one. */
+static bool make_room(State *state)
+{
+        Noted *oldest;
+
+        if (state->n_noting < LIMIT_NOTING)
+                return true;
+        state->n_dropped++;
+        oldest = noted_pop(state->events.first ? &state->events : &state->others);
+        if (!oldest)
+                return false;
+        alloc_free(oldest);
+        state->n_noting--;
+        return true;
+}
+
+void state_note(State *state, const Fact *fact)
+{
+        Noted *noted;
+
+        if (!state->folder || !make_room(state))
+                return;
+        noted = alloc_bytes(sizeof(*noted) + fact_room(fact));
+        if (!noted) {
+                state->n_dropped++;
+                return;
+        }
+        fact_copy(fact, (char *)(noted + 1), &noted->fact);
+        noted_push(fact->kind == FACT_EVENT ? &state->events : &state->others, noted);
+        state->n_noting++;
+        state_wake(state);
+}
+
+/* --- a job --- */
+
 static Note *note_free(Note *note)
 {
+        if (!note)
+                return NULL;
+        while (note->list) {
+                Noted *noted = note->list;
+
+                note->list = noted->next;
+                note->state->n_noting--;
+                alloc_free(noted);
+        }
         kept_files_unref(note->files);
+        alloc_free(note->facts);
         alloc_free(note);
         return NULL;
 }
@@ -31,13 +111,27 @@ static Note *note_of_job(Job *job)
 static int note_step(Job *job)
 {
         Note *note = note_of_job(job);
-        int r = store_keep_files(note->state->store, note->files);
+        Store *store = note->state->store;
+        int r = note->files ? store_keep_files(store, note->files) : store_note(store, note->facts, note->n);
 
         if (r < 0)
                 return r;
-        store_health(note->state->store, &note->health);
+        store_health(store, &note->health);
         note->is_made = true;
         return 0;
+}
+
+static void note_take(Note *note, int result)
+{
+        State *state = note->state;
+
+        if (result < 0)
+                log_error(FAILURE, NULL, "cannot note what was learnt: %s", strerrordesc_np(-result));
+        else
+                state_take_health(state, &note->health);
+        if (state->n_dropped)
+                log_warning(FAILURE, NULL, "%zu facts and events came too fast to be noted", state->n_dropped);
+        state->n_dropped = 0;
 }
 
 /* One that the end came before is made now: the thread is gone, so the store is
@@ -45,29 +139,72 @@ static int note_step(Job *job)
 static void note_on_made(Job *job, int result)
 {
         Note *note = note_of_job(job);
-        State *state = note->state;
 
-        if (state->closing && !note->is_made && state->store)
+        if (!note->state->closing)
+                note_take(note, result);
+        else if (!note->is_made && note->state->store)
                 (void)note_step(job);
-        else if (!state->closing && result < 0)
-                log_error(FAILURE, NULL, "cannot note what is in force: %s", strerrordesc_np(-result));
-        else if (!state->closing)
-                state_take_health(state, &note->health);
+        note_free(note);
+}
+
+static Note *note_new(State *state)
+{
+        Note *note = alloc_zeroed(1, sizeof(*note));
+
+        if (!note)
+                return NULL;
+        note->state = state;
+        note->job.step = note_step;
+        note->job.done = note_on_made;
+        return note;
+}
+
+/* Takes over all that waits; NULL without memory, and then it waits on. */
+static Note *note_of_waiting(State *state)
+{
+        size_t n = state->events.n + state->others.n;
+        Note *note = note_new(state);
+        Noted *noted;
+
+        if (!note)
+                return NULL;
+        note->facts = alloc_zeroed(n, sizeof(*note->facts));
+        if (!note->facts)
+                return note_free(note);
+        while ((noted = noted_pop(state->others.first ? &state->others : &state->events))) {
+                note->facts[note->n++] = noted->fact;
+                noted->next = note->list;
+                note->list = noted;
+        }
+        return note;
+}
+
+void state_notes_flush(State *state)
+{
+        Note *note = state->events.first || state->others.first ? note_of_waiting(state) : NULL;
+
+        if (note)
+                worker_submit(state->worker, &note->job);
+}
+
+void state_notes_end(State *state)
+{
+        Note *note = state->events.first || state->others.first ? note_of_waiting(state) : NULL;
+
+        if (note && state->store)
+                (void)note_step(&note->job);
         note_free(note);
 }
 
 void state_keep_files(State *state, KeptFiles *files)
 {
-        Note *note = alloc_zeroed(1, sizeof(*note));
+        Note *note = note_new(state);
 
         if (!note) {
                 log_error(FAILURE, NULL, "cannot keep the mapping files: the daemon is short of memory");
                 kept_files_unref(files);
                 return;
         }
-        note->state = state;
         note->files = files;
-        note->job.step = note_step;
-        note->job.done = note_on_made;
         worker_submit(state->worker, &note->job);
 }

@@ -82,7 +82,7 @@ static int export_mend(Store *store, StoreProblem *problem)
         r = export_prepare(store, store->stored, problem);
         if (!r)
                 r = export_place(store, problem);
-        if (!r && !there && store->stored->n_entries + store->stored->pins->n && !store->note[0])
+        if (!r && !there && !stored_is_empty(store->stored) && !store->note[0])
                 (void)snprintf(store->note, sizeof(store->note), "%s was lost and was written anew from the database",
                                STORE_EXPORT);
         return r;
@@ -90,14 +90,16 @@ static int export_mend(Store *store, StoreProblem *problem)
 
 /* --- rebuilding --- */
 
-static int import_into(StoreDb *db, const StoredRows *rows, const Pin *pins, size_t n_pins, StoreProblem *problem)
+static int import_into(StoreDb *db, const StoredContents *contents, StoreProblem *problem)
 {
         int r = 0;
 
-        for (size_t i = 0; !r && i < rows->n; i++)
-                r = store_db_put_row(db, &rows->items[i], problem);
-        for (size_t i = 0; !r && i < n_pins; i++)
-                r = store_db_put_pin(db, &pins[i], problem);
+        for (size_t i = 0; !r && i < contents->rows.n; i++)
+                r = store_db_put_row(db, &contents->rows.items[i], problem);
+        for (size_t i = 0; !r && i < contents->n_pins; i++)
+                r = store_db_put_pin(db, &contents->pins[i], problem);
+        for (size_t i = 0; !r && i < contents->n_environments; i++)
+                r = store_db_put_named(db, &contents->environments[i], problem);
         return r;
 }
 
@@ -112,9 +114,7 @@ static int store_lose(Store *store, const char *why, StoreProblem *problem)
 static int store_rebuild(Store *store, bool was_damaged, StoreProblem *problem)
 {
         CLEANUP_ARENA Arena arena = ARENA_NULL;
-        StoredRows rows = { 0 };
-        size_t n_pins = 0;
-        Pin *pins = NULL;
+        StoredContents contents = { 0 };
         Fault fault;
         Text bytes;
         int r;
@@ -123,12 +123,12 @@ static int store_rebuild(Store *store, bool was_damaged, StoreProblem *problem)
                 return was_damaged ? store_lose(store, "there is no " STORE_EXPORT, problem) : 0;
         r = export_read(store, &arena, &bytes, &fault);
         if (!r)
-                r = stored_import(bytes, &arena, &rows, &pins, &n_pins, &fault);
+                r = stored_import(bytes, &arena, &contents, &fault);
         if (r < 0)
                 return r;
         if (r > 0)
                 return store_lose(store, STORE_EXPORT " cannot be read", problem);
-        r = import_into(store->db, &rows, pins, n_pins, problem);
+        r = import_into(store->db, &contents, problem);
         if (!r && !store->note[0])
                 (void)snprintf(store->note, sizeof(store->note), "%s was missing and was rebuilt from %s", STORE_DATABASE,
                                STORE_EXPORT);
@@ -211,9 +211,7 @@ static int store_open_db(Store *store, bool was_damaged, StoreProblem *problem)
 static int store_fall_back(Store *store)
 {
         CLEANUP_ARENA Arena arena = ARENA_NULL;
-        StoredRows rows = { 0 };
-        size_t n_pins = 0;
-        Pin *pins = NULL;
+        StoredContents contents = { 0 };
         Fault fault;
         Text bytes;
         int r;
@@ -222,12 +220,10 @@ static int store_fall_back(Store *store)
                 return 0;
         r = store->folder_fd < 0 ? 1 : export_read(store, &arena, &bytes, &fault);
         if (!r)
-                r = stored_import(bytes, &arena, &rows, &pins, &n_pins, &fault);
+                r = stored_import(bytes, &arena, &contents, &fault);
         if (r < 0)
                 return r;
-        if (r > 0)
-                rows.n = n_pins = 0;
-        return stored_new(&rows, pins, n_pins, ++store->number, &store->stored);
+        return stored_new(&contents, ++store->number, &store->stored);
 }
 
 static int store_take_problem(Store *store, const StoreProblem *problem)
@@ -373,6 +369,30 @@ static int drop_pin(Store *store, StoreChange *change, StoreProblem *problem)
         return r;
 }
 
+static int set_environment(Store *store, StoreChange *change, StoreProblem *problem)
+{
+        size_t n = 0;
+        int r = store_db_put_named(store->db, &change->environment, problem);
+
+        if (!r)
+                r = store_db_count_named(store->db, &n, problem);
+        if (!r && n > LIMIT_NAMED_ENVIRONMENTS)
+                (void)fault_set(&change->fault, FAULT_LIMIT, "over %d named environments would be stored: remove some",
+                                LIMIT_NAMED_ENVIRONMENTS);
+        change->n_changed = 1;
+        return r;
+}
+
+static int drop_environment(Store *store, StoreChange *change, StoreProblem *problem)
+{
+        int r = store_db_drop_named(store->db, change->environment.name, &change->n_changed, problem);
+
+        if (!r && !change->n_changed)
+                (void)fault_set(&change->fault, FAULT_BAD_REQUEST, "no environment of the name %.*s is stored: `environment "
+                                "list` shows what is", TEXT_PRINT(change->environment.name));
+        return r;
+}
+
 static int change_make(Store *store, StoreChange *change, StoreProblem *problem)
 {
         change->n_changed = 0;
@@ -388,6 +408,10 @@ static int change_make(Store *store, StoreChange *change, StoreProblem *problem)
                 return store_db_put_pin(store->db, &change->pin, problem);
         case STORE_PIN_DROP:
                 return drop_pin(store, change, problem);
+        case STORE_ENVIRONMENT_SET:
+                return set_environment(store, change, problem);
+        case STORE_ENVIRONMENT_DROP:
+                return drop_environment(store, change, problem);
         }
         return error_trace(-EINVAL);
 }

@@ -1,11 +1,12 @@
-/* What administrators say by command, kept: the stored mapping and the pins, in
- * a database and, for the day when that is damaged, in an export beside it.
+/* What administrators say by command, kept: the stored mapping, the pins
+ * and the named environments, in a database and, for the day when that is damaged, in an export beside it.
  * Whatever store_apply has acknowledged is on the disk in both. Beside it, in the
  * database alone, what can be found again.
  *
  * Store thread only; what it hands out are values. */
 #pragma once
 
+#include "kernels/facts.h"
 #include "kernels/kept_files.h"
 #include "kernels/stored.h"
 
@@ -16,12 +17,17 @@
  * have the other half. */
 #define LIMIT_STORED_RANGES (LIMIT_RANGES / 2)
 
+/* Guess: one for each sort of machine that somebody prepares for. */
+#define LIMIT_NAMED_ENVIRONMENTS 1000
+
 typedef enum StoreChangeKind {
         STORE_MAPPING_ADD,     /* rows go on top of what is stored */
         STORE_MAPPING_REPLACE, /* rows are all there is */
         STORE_MAPPING_REMOVE,  /* layer, device, range */
         STORE_PIN_SET,
         STORE_PIN_DROP,
+        STORE_ENVIRONMENT_SET,
+        STORE_ENVIRONMENT_DROP,
 } StoreChangeKind;
 
 typedef struct StoreChange {
@@ -32,9 +38,10 @@ typedef struct StoreChange {
         bool has_range;        /* REMOVE; false: all of the device */
         CapabilityRange range;
         Pin pin;               /* SET; DROP without commit */
+        NamedEnvironment environment; /* SET; of DROP the name */
 
         Fault fault;           /* filled in: name FAULT_NONE is good; a bad one is passed over */
-        size_t n_changed;      /* filled in: entries or pins */
+        size_t n_changed;      /* filled in: entries, pins or environments */
 } StoreChange;
 
 /* How it is: good, or what is wrong; also good with something to tell. */
@@ -66,3 +73,12 @@ int store_apply(Store *store, StoreChange *const *changes, size_t n);
  * too large is not kept. */
 int store_keep_files(Store *store, const KeptFiles *files);
 int store_files(Store *store, KeptFiles **ret_files); /* NULL: none */
+
+/* All of them in one transaction. Of uses, environments and events what is too
+ * old or too much goes. */
+int store_note(Store *store, const Fact *facts, size_t n);
+
+/* Everything but the events. What is too old at `now_s` goes before. */
+int store_facts(Store *store, int64_t now_s, Facts **ret_facts);
+
+int store_events(Store *store, const EventRange *range, Arena *arena, FactEvent **ret_events, size_t *ret_n);

@@ -26,7 +26,29 @@ static const char *const migrations[] = {
         " PRIMARY KEY (repo, revision)) STRICT, WITHOUT ROWID;"
         "CREATE TABLE loss (what TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;",
         "CREATE TABLE kept_file (number INTEGER PRIMARY KEY, is_lock INTEGER NOT NULL, name TEXT NOT NULL,"
-        " path TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;",
+        " path TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;"
+        "CREATE TABLE named_environment (name TEXT NOT NULL PRIMARY KEY, environment BLOB NOT NULL, device TEXT NOT NULL,"
+        " capability INTEGER NOT NULL, arch TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE revision (repo TEXT NOT NULL, revision TEXT NOT NULL, commit_id TEXT NOT NULL, redirect TEXT NOT NULL, final_commit TEXT NOT NULL, at_s INTEGER NOT NULL,"
+        " PRIMARY KEY (repo, revision)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE listing (repo TEXT NOT NULL, commit_id TEXT NOT NULL, variants TEXT NOT NULL, at_s INTEGER NOT NULL,"
+        " PRIMARY KEY (repo, commit_id)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE publisher (name TEXT NOT NULL, trusted INTEGER NOT NULL, at_s INTEGER NOT NULL,"
+        " PRIMARY KEY (name)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE corrupt (repo TEXT NOT NULL, commit_id TEXT NOT NULL, variant TEXT NOT NULL, message TEXT NOT NULL,"
+        " PRIMARY KEY (repo, commit_id, variant)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE complete (repo TEXT NOT NULL, commit_id TEXT NOT NULL, variant TEXT NOT NULL,"
+        " PRIMARY KEY (repo, commit_id, variant)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE receipt (path TEXT NOT NULL, variant TEXT NOT NULL, fingerprint BLOB NOT NULL, used_s INTEGER NOT NULL,"
+        " PRIMARY KEY (path, variant)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE use (domain INTEGER NOT NULL, repo TEXT NOT NULL, revision TEXT NOT NULL, environment BLOB NOT NULL, device TEXT NOT NULL, capability INTEGER NOT NULL, arch TEXT NOT NULL, at_s INTEGER NOT NULL,"
+        " PRIMARY KEY (domain, repo, revision, environment, device, capability, arch)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE environment (domain INTEGER NOT NULL, environment BLOB NOT NULL, device TEXT NOT NULL, capability INTEGER NOT NULL, arch TEXT NOT NULL, at_s INTEGER NOT NULL,"
+        " PRIMARY KEY (domain, environment, device, capability, arch)) STRICT;"
+        "CREATE TABLE event (number INTEGER PRIMARY KEY AUTOINCREMENT, at_s INTEGER NOT NULL, uid INTEGER NOT NULL,"
+        " pid INTEGER NOT NULL, what TEXT NOT NULL, layer TEXT NOT NULL, repo TEXT NOT NULL, commit_id TEXT NOT NULL,"
+        " variant TEXT NOT NULL, outcome TEXT NOT NULL) STRICT;"
+        "CREATE INDEX event_uid ON event (uid, number);",
 };
 
 static const char *const statement_texts[_STATEMENT_MAX] = {
@@ -114,6 +136,20 @@ int store_db_run(StoreDb *db, StatementNumber number, StoreProblem *problem, con
                 code = sqlite3_step(stmt);
         r = code == SQLITE_DONE || code == SQLITE_ROW ? 0 : store_db_problem(db, problem);
         store_db_statement_end(stmt);
+        return r;
+}
+
+int store_db_count(StoreDb *db, StatementNumber number, size_t *ret_n, StoreProblem *problem)
+{
+        sqlite3_stmt *stmt = NULL;
+        int r = store_db_statement(db, number, &stmt, problem);
+
+        if (!r && sqlite3_step(stmt) == SQLITE_ROW)
+                *ret_n = (size_t)sqlite3_column_int64(stmt, 0);
+        else if (!r)
+                r = store_db_problem(db, problem);
+        if (stmt)
+                store_db_statement_end(stmt);
         return r;
 }
 

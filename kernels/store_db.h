@@ -4,6 +4,7 @@
  * Functions return 0; 1 with a problem; -ENOMEM. */
 #pragma once
 
+#include "kernels/facts.h"
 #include "kernels/kept_files.h"
 #include "kernels/stored.h"
 
@@ -18,6 +19,9 @@ typedef struct StoreProblem {
         StoreProblemKind kind;
         char message[512]; /* "/var/lib/kernelsd/kernelsd.db: disk I/O error" */
 } StoreProblem;
+
+/* Events that may come in before the oldest go. */
+#define STORE_EVENT_SLACK 256
 
 typedef struct StoreDb StoreDb;
 
@@ -61,6 +65,21 @@ int store_db_loss(StoreDb *db, Arena *arena, Text *ret_what, StoreProblem *probl
 /* In the place of those that are there. */
 int store_db_put_files(StoreDb *db, const KeptFiles *files, StoreProblem *problem);
 int store_db_files(StoreDb *db, KeptFiles **ret_files, StoreProblem *problem); /* NULL: none */
+
+int store_db_put_named(StoreDb *db, const NamedEnvironment *environment, StoreProblem *problem);
+int store_db_drop_named(StoreDb *db, Text name, size_t *ret_n, StoreProblem *problem);
+int store_db_count_named(StoreDb *db, size_t *ret_n, StoreProblem *problem);
+
+/* In the place of the one with its key. */
+int store_db_put_fact(StoreDb *db, const Fact *fact, StoreProblem *problem);
+
+/* Drops what is too old, of at most so many of the oldest events also what is too much. */
+int store_db_trim_uses(StoreDb *db, int64_t now_s, StoreProblem *problem);
+int store_db_trim_events(StoreDb *db, int64_t now_s, size_t most, StoreProblem *problem);
+
+int store_db_facts(StoreDb *db, Facts **ret_facts, StoreProblem *problem);
+int store_db_events(StoreDb *db, const EventRange *range, Arena *arena, FactEvent **ret_events, size_t *ret_n,
+                    StoreProblem *problem);
 
 /* Everything that administrators said, in the order that stored_new wants it. */
 int store_db_read(StoreDb *db, uint64_t number, Stored **ret_stored, StoreProblem *problem);

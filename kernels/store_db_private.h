@@ -26,6 +26,54 @@
         S(READ_ROWS, "SELECT layer, device, min, max, json FROM entry ORDER BY layer, device, min, max") \
         S(COUNT_PINS, "SELECT count(*) FROM pin") \
         S(READ_PINS, "SELECT repo, revision, commit_id FROM pin ORDER BY repo, revision") \
+        S(PUT_REVISION, "INSERT INTO revision VALUES (?1, ?2, ?3, ?4, ?5, ?6)" \
+          " ON CONFLICT DO UPDATE SET commit_id = excluded.commit_id, redirect = excluded.redirect, final_commit = excluded.final_commit, at_s = excluded.at_s") \
+        S(PUT_LISTING, "INSERT INTO listing VALUES (?1, ?2, ?3, ?4)" \
+          " ON CONFLICT DO UPDATE SET variants = excluded.variants, at_s = excluded.at_s") \
+        S(PUT_PUBLISHER, "INSERT INTO publisher VALUES (?1, ?2, ?3)" \
+          " ON CONFLICT DO UPDATE SET trusted = excluded.trusted, at_s = excluded.at_s") \
+        S(PUT_CORRUPT, "INSERT INTO corrupt VALUES (?1, ?2, ?3, ?4)" \
+          " ON CONFLICT DO UPDATE SET message = excluded.message") \
+        S(PUT_COMPLETE, "INSERT INTO complete VALUES (?1, ?2, ?3)" \
+          " ON CONFLICT DO NOTHING") \
+        S(PUT_RECEIPT, "INSERT INTO receipt VALUES (?1, ?2, ?3, ?4)" \
+          " ON CONFLICT DO UPDATE SET fingerprint = excluded.fingerprint, used_s = excluded.used_s") \
+        S(PUT_USE, "INSERT INTO use VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" \
+          " ON CONFLICT DO UPDATE SET at_s = excluded.at_s") \
+        S(PUT_ENVIRONMENT, "INSERT INTO environment VALUES (?1, ?2, ?3, ?4, ?5, ?6)" \
+          " ON CONFLICT DO UPDATE SET at_s = excluded.at_s") \
+        S(PUT_EVENT, "INSERT INTO event VALUES (nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)") \
+        S(COUNT_REVISION, "SELECT count(*) FROM revision") \
+        S(COUNT_LISTING, "SELECT count(*) FROM listing") \
+        S(COUNT_PUBLISHER, "SELECT count(*) FROM publisher") \
+        S(COUNT_CORRUPT, "SELECT count(*) FROM corrupt") \
+        S(COUNT_COMPLETE, "SELECT count(*) FROM complete") \
+        S(COUNT_RECEIPT, "SELECT count(*) FROM receipt") \
+        S(COUNT_USE, "SELECT count(*) FROM use") \
+        S(COUNT_ENVIRONMENT, "SELECT count(*) FROM environment") \
+        S(READ_REVISION, "SELECT repo, revision, commit_id, redirect, final_commit, at_s FROM revision") \
+        S(READ_LISTING, "SELECT repo, commit_id, variants, at_s FROM listing") \
+        S(READ_PUBLISHER, "SELECT name, trusted, at_s FROM publisher") \
+        S(READ_CORRUPT, "SELECT repo, commit_id, variant, message FROM corrupt") \
+        S(READ_COMPLETE, "SELECT repo, commit_id, variant FROM complete") \
+        S(READ_RECEIPT, "SELECT path, variant, fingerprint, used_s FROM receipt") \
+        S(READ_USE, "SELECT domain, repo, revision, environment, device, capability, arch, at_s FROM use") \
+        S(READ_ENVIRONMENT, "SELECT domain, environment, device, capability, arch, at_s FROM environment") \
+        S(TRIM_USES, "DELETE FROM use WHERE at_s < ?1") \
+        S(TRIM_ENVIRONMENTS, "DELETE FROM environment WHERE domain = ?1 AND rowid NOT IN" \
+          " (SELECT rowid FROM environment WHERE domain = ?1 ORDER BY at_s DESC, rowid DESC LIMIT ?2)") \
+        S(TRIM_EVENTS, "DELETE FROM event WHERE number IN (SELECT number FROM event ORDER BY number LIMIT ?2)" \
+          " AND (at_s < ?1 OR number <= (SELECT max(number) FROM event) - ?3)") \
+        S(READ_EVENTS, "SELECT number, at_s, uid, pid, what, layer, repo, commit_id, variant, outcome FROM event" \
+          " WHERE number < ?1 ORDER BY number DESC LIMIT ?2") \
+        S(READ_OWN_EVENTS, "SELECT number, at_s, uid, pid, what, layer, repo, commit_id, variant, outcome FROM event" \
+          " WHERE uid = ?3 AND number < ?1 ORDER BY number DESC LIMIT ?2") \
+        S(PUT_NAMED, "INSERT INTO named_environment VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET" \
+          " environment = excluded.environment, device = excluded.device, capability = excluded.capability," \
+          " arch = excluded.arch") \
+        S(DROP_NAMED, "DELETE FROM named_environment WHERE name = ?1") \
+        S(COUNT_NAMED, "SELECT count(*) FROM named_environment") \
+        S(READ_NAMED, "SELECT name, environment, device, capability, arch FROM named_environment ORDER BY name") \
         S(CLEAR_FILES, "DELETE FROM kept_file") \
         S(PUT_FILE, "INSERT INTO kept_file VALUES (?1, ?2, ?3, ?4, ?5)") \
         S(READ_FILES, "SELECT is_lock, name, path, bytes FROM kept_file ORDER BY number")
@@ -49,6 +97,9 @@ int store_db_problem(const StoreDb *db, StoreProblem *problem);
 int store_db_problem_set(const StoreDb *db, StoreProblem *problem, StoreProblemKind kind, const char *message); /* 1 */
 
 int store_db_statement(StoreDb *db, StatementNumber number, sqlite3_stmt **ret_statement, StoreProblem *problem);
+
+/* The first number that it answers, with the values that are bound already. */
+int store_db_count(StoreDb *db, StatementNumber number, size_t *ret_n, StoreProblem *problem);
 
 /* The text is not copied. SQLite's code. */
 int store_db_bind(sqlite3_stmt *stmt, int number, bool is_blob, Text text);

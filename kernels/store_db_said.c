@@ -5,25 +5,6 @@
 
 #include "proto/base/error.h"
 
-/* The first number that it answers. */
-static int ask_number(StoreDb *db, StatementNumber number, Text layer, Text device, size_t *ret_n, StoreProblem *problem)
-{
-        sqlite3_stmt *stmt = NULL;
-        int r = store_db_statement(db, number, &stmt, problem);
-
-        if (r)
-                return r;
-        if (layer.data && (sqlite3_bind_text64(stmt, 1, layer.data, layer.size, SQLITE_STATIC, SQLITE_UTF8) != SQLITE_OK ||
-                           sqlite3_bind_text64(stmt, 2, device.data, device.size, SQLITE_STATIC, SQLITE_UTF8) != SQLITE_OK))
-                r = store_db_problem(db, problem);
-        if (!r && sqlite3_step(stmt) == SQLITE_ROW)
-                *ret_n = (size_t)sqlite3_column_int64(stmt, 0);
-        else if (!r)
-                r = store_db_problem(db, problem);
-        store_db_statement_end(stmt);
-        return r;
-}
-
 /* --- changes --- */
 
 int store_db_put_row(StoreDb *db, const StoredRow *row, StoreProblem *problem)
@@ -55,7 +36,12 @@ int store_db_clear_rows(StoreDb *db, StoreProblem *problem)
 
 int store_db_count_ranges(StoreDb *db, Text layer, Text device, size_t *ret_n, StoreProblem *problem)
 {
-        return ask_number(db, STATEMENT_COUNT_RANGES, layer, device, ret_n, problem);
+        sqlite3_stmt *stmt = NULL;
+        int r = store_db_statement(db, STATEMENT_COUNT_RANGES, &stmt, problem);
+
+        if (!r && (store_db_bind(stmt, 1, false, layer) != SQLITE_OK || store_db_bind(stmt, 2, false, device) != SQLITE_OK))
+                r = store_db_problem(db, problem);
+        return r ? r : store_db_count(db, STATEMENT_COUNT_RANGES, ret_n, problem);
 }
 
 int store_db_put_pin(StoreDb *db, const Pin *pin, StoreProblem *problem)
@@ -70,6 +56,27 @@ int store_db_drop_pin(StoreDb *db, Text repo, Text revision, size_t *ret_n, Stor
         if (!r)
                 *ret_n = store_db_n_changed(db);
         return r;
+}
+
+int store_db_put_named(StoreDb *db, const NamedEnvironment *environment, StoreProblem *problem)
+{
+        return store_db_run(db, STATEMENT_PUT_NAMED, problem, "tbtit", environment->name, environment->environment,
+                            environment->device.data ? environment->device : TEXT(""), environment->capability,
+                            environment->arch.data ? environment->arch : TEXT(""));
+}
+
+int store_db_drop_named(StoreDb *db, Text name, size_t *ret_n, StoreProblem *problem)
+{
+        int r = store_db_run(db, STATEMENT_DROP_NAMED, problem, "t", name);
+
+        if (!r)
+                *ret_n = store_db_n_changed(db);
+        return r;
+}
+
+int store_db_count_named(StoreDb *db, size_t *ret_n, StoreProblem *problem)
+{
+        return store_db_count(db, STATEMENT_COUNT_NAMED, ret_n, problem);
 }
 
 int store_db_put_loss(StoreDb *db, Text what, StoreProblem *problem)
@@ -122,6 +129,24 @@ static int pin_read(sqlite3_stmt *stmt, Arena *arena, void *item)
         return r ? r : arena_copy(arena, store_db_text(stmt, 2), &pin->commit);
 }
 
+static Text absent_if_empty(Text text)
+{
+        return text.size ? text : TEXT_NULL;
+}
+
+static int named_read(sqlite3_stmt *stmt, Arena *arena, void *item)
+{
+        NamedEnvironment *environment = item;
+        int r = arena_copy(arena, store_db_text(stmt, 0), &environment->name);
+
+        if (!r)
+                r = arena_copy(arena, store_db_blob(stmt, 1), &environment->environment);
+        if (!r)
+                r = arena_copy(arena, absent_if_empty(store_db_text(stmt, 2)), &environment->device);
+        environment->capability = sqlite3_column_int64(stmt, 3);
+        return r ? r : arena_copy(arena, absent_if_empty(store_db_text(stmt, 4)), &environment->arch);
+}
+
 /* Up to n rows into items of `size` bytes. */
 static int read_all(StoreDb *db, StatementNumber number, int (*read)(sqlite3_stmt *stmt, Arena *arena, void *item),
                     Arena *arena, char *items, size_t size, size_t n, StoreProblem *problem)
@@ -147,24 +172,43 @@ static int read_all(StoreDb *db, StatementNumber number, int (*read)(sqlite3_stm
         return r;
 }
 
+static int read_counted(StoreDb *db, StatementNumber count, StatementNumber number,
+                        int (*read)(sqlite3_stmt *stmt, Arena *arena, void *item), Arena *arena, size_t size,
+                        void **ret_items, size_t *ret_n, StoreProblem *problem)
+{
+        size_t n = 0;
+        char *items;
+        int r = store_db_count(db, count, &n, problem);
+
+        if (r)
+                return r;
+        items = arena_zeroed(arena, n + 1, size);
+        r = items ? read_all(db, number, read, arena, items, size, n, problem) : error_trace(-ENOMEM);
+        if (r)
+                return r;
+        *ret_items = items;
+        *ret_n = n;
+        return 0;
+}
+
 int store_db_read(StoreDb *db, uint64_t number, Stored **ret_stored, StoreProblem *problem)
 {
         CLEANUP_ARENA Arena arena = ARENA_NULL;
-        StoredRows rows = { 0 };
-        size_t n_pins = 0;
-        Pin *pins;
-        int r = ask_number(db, STATEMENT_COUNT_ROWS, TEXT_NULL, TEXT_NULL, &rows.n, problem);
+        StoredContents contents = { 0 };
+        void *rows = NULL, *pins = NULL, *environments = NULL;
+        int r = read_counted(db, STATEMENT_COUNT_ROWS, STATEMENT_READ_ROWS, row_read, &arena, sizeof(StoredRow), &rows,
+                             &contents.rows.n, problem);
 
         if (!r)
-                r = ask_number(db, STATEMENT_COUNT_PINS, TEXT_NULL, TEXT_NULL, &n_pins, problem);
+                r = read_counted(db, STATEMENT_COUNT_PINS, STATEMENT_READ_PINS, pin_read, &arena, sizeof(Pin), &pins,
+                                 &contents.n_pins, problem);
+        if (!r)
+                r = read_counted(db, STATEMENT_COUNT_NAMED, STATEMENT_READ_NAMED, named_read, &arena,
+                                 sizeof(NamedEnvironment), &environments, &contents.n_environments, problem);
         if (r)
                 return r;
-        rows.items = arena_zeroed(&arena, rows.n + 1, sizeof(*rows.items));
-        pins = arena_zeroed(&arena, n_pins + 1, sizeof(*pins));
-        if (!rows.items || !pins)
-                return error_trace(-ENOMEM);
-        r = read_all(db, STATEMENT_READ_ROWS, row_read, &arena, (char *)rows.items, sizeof(*rows.items), rows.n, problem);
-        if (!r)
-                r = read_all(db, STATEMENT_READ_PINS, pin_read, &arena, (char *)pins, sizeof(*pins), n_pins, problem);
-        return r ? r : stored_new(&rows, pins, n_pins, number, ret_stored);
+        contents.rows.items = rows;
+        contents.pins = pins;
+        contents.environments = environments;
+        return stored_new(&contents, number, ret_stored);
 }

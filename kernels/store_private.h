@@ -10,6 +10,7 @@ struct Store {
         StoreDb *db;      /* NULL: cannot be used; the export says what is known */
         Stored *stored;
         uint64_t number;
+        size_t n_new_events; /* since the oldest were dropped */
         char note[300];     /* what was mended */
         char trouble[600];  /* why nothing can be changed; "": it can */
         char loss[300];     /* what is gone, until the next mapping.load */

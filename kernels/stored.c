@@ -1,6 +1,8 @@
 #include "kernels/stored.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "kernels/mapping_file.h"
 #include "proto/base/alloc.h"
@@ -179,6 +181,46 @@ static int print_pin(const Pin *pin, bool last, Buffer *buffer)
         return r ? r : put(buffer, last ? TEXT(" }") : TEXT(" },"));
 }
 
+/* The export is JSON, and what these bytes are is not the store's affair. */
+static int print_hex(Text bytes, Buffer *buffer)
+{
+        static const char digits[] = "0123456789abcdef";
+        int r = buffer_reserve(buffer, 2 * bytes.size);
+
+        for (size_t i = 0; !r && i < bytes.size; i++) {
+                unsigned char byte = (unsigned char)bytes.data[i];
+
+                r = buffer_append(buffer, (char[]){ digits[byte >> 4], digits[byte & 15] }, 2);
+        }
+        return r;
+}
+
+static int print_member(const char *key, Text value, Buffer *buffer)
+{
+        int r = value.data ? put(buffer, text_of(key)) : 0;
+
+        return r || !value.data ? r : json_text_print(value, buffer);
+}
+
+static int print_environment(const NamedEnvironment *environment, bool last, Buffer *buffer)
+{
+        char capability[64];
+        int n = snprintf(capability, sizeof(capability), "\", \"capability\": %" PRId64, environment->capability);
+        int r = print_member("\n    { \"name\": ", environment->name, buffer);
+
+        if (!r)
+                r = put(buffer, TEXT(", \"environment\": \""));
+        if (!r)
+                r = print_hex(environment->environment, buffer);
+        if (!r)
+                r = put(buffer, environment->capability >= 0 ? (Text){ capability, (size_t)n } : TEXT("\""));
+        if (!r)
+                r = print_member(", \"device\": ", environment->device, buffer);
+        if (!r)
+                r = print_member(", \"arch\": ", environment->arch, buffer);
+        return r ? r : put(buffer, last ? TEXT(" }") : TEXT(" },"));
+}
+
 int stored_export(const Stored *stored, Buffer *buffer)
 {
         const size_t head = sizeof(TEXT_HEAD) - 1;
@@ -186,6 +228,10 @@ int stored_export(const Stored *stored, Buffer *buffer)
 
         for (size_t i = 0; !r && i < stored->pins->n; i++)
                 r = print_pin(&stored->pins->items[i], i + 1 == stored->pins->n, buffer);
+        if (!r)
+                r = put(buffer, TEXT(" ],\n  \"environments\": ["));
+        for (size_t i = 0; !r && i < stored->n_environments; i++)
+                r = print_environment(&stored->environments[i], i + 1 == stored->n_environments, buffer);
         if (!r)
                 r = put(buffer, TEXT(" ],\n"));
         return r ? r : buffer_append(buffer, stored->text.data + head, stored->text.size - head);
@@ -222,35 +268,101 @@ static int import_pin(const JsonValue *value, const JsonPath *path, Arena *arena
         return r ? r : name_check_revision(pin->revision, fault);
 }
 
-static int import_pins(const JsonValue *list, Arena *arena, Pin **ret_pins, size_t *ret_n, Fault *fault)
+static int hex_digit(char c)
 {
-        JsonPath root = JSON_PATH_KEY(NULL, TEXT("pins"));
-        Pin *pins;
-        size_t n;
+        return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
 
-        if (!list)
-                return json_fault(fault, FAULT_BAD_REQUEST, &root, "is missing");
-        if (json_expect(list, JSON_KIND_ARRAY, &root, FAULT_BAD_REQUEST, fault))
-                return 1;
-        n = json_value_size(list);
-        pins = arena_zeroed(arena, n + 1, sizeof(*pins));
-        if (!pins)
+static int import_hex(Text hex, const JsonPath *path, Arena *arena, Text *ret_bytes, Fault *fault)
+{
+        char *bytes = arena_bytes(arena, hex.size / 2 + 1);
+
+        if (!bytes)
                 return error_trace(-ENOMEM);
-        for (size_t i = 0; i < n; i++) {
-                JsonPath path = JSON_PATH_INDEX(&root, i);
-                int r = import_pin(json_value_at(list, i), &path, arena, &pins[i], fault);
+        for (size_t i = 0; i < hex.size; i++) {
+                int digit = hex_digit(hex.data[i]);
 
-                if (r)
-                        return r;
+                if (digit < 0 || hex.size % 2)
+                        return json_fault(fault, FAULT_BAD_REQUEST, path, "has an `environment` that is no hex digits");
+                bytes[i / 2] = (char)(i % 2 ? ((unsigned char)bytes[i / 2] << 4 | digit) : digit);
         }
-        *ret_pins = pins;
-        *ret_n = n;
+        *ret_bytes = (Text){ bytes, hex.size / 2 };
         return 0;
 }
 
-int stored_import(Text bytes, Arena *arena, StoredRows *ret_rows, Pin **ret_pins, size_t *ret_n_pins, Fault *fault)
+static int import_environment(const JsonValue *value, const JsonPath *path, Arena *arena, NamedEnvironment *environment,
+                              Fault *fault)
+{
+        OptionalInteger capability;
+        Text hex;
+        int r = json_expect(value, JSON_KIND_OBJECT, path, FAULT_BAD_REQUEST, fault);
+
+        if (!r)
+                r = import_text(value, "name", path, arena, &environment->name, fault);
+        if (!r)
+                r = import_text(value, "environment", path, arena, &hex, fault);
+        if (!r)
+                r = import_hex(hex, path, arena, &environment->environment, fault);
+        if (!r && json_value_get(value, "device"))
+                r = import_text(value, "device", path, arena, &environment->device, fault);
+        if (!r && json_value_get(value, "arch"))
+                r = import_text(value, "arch", path, arena, &environment->arch, fault);
+        if (!r)
+                r = read_bound(value, "capability", path, &capability, fault);
+        if (!r)
+                environment->capability = capability.present ? capability.value : -1;
+        return r;
+}
+
+/* The lists of the export; the array has room for one more than there are. */
+static int import_list(const JsonValue *list, const JsonPath *path, size_t size, Arena *arena, void **ret_items,
+                       Fault *fault)
+{
+        if (!list)
+                return json_fault(fault, FAULT_BAD_REQUEST, path, "is missing");
+        if (json_expect(list, JSON_KIND_ARRAY, path, FAULT_BAD_REQUEST, fault))
+                return 1;
+        *ret_items = arena_zeroed(arena, json_value_size(list) + 1, size);
+        return *ret_items ? 0 : error_trace(-ENOMEM);
+}
+
+static int import_pins(const JsonValue *list, Arena *arena, StoredContents *contents, Fault *fault)
+{
+        JsonPath root = JSON_PATH_KEY(NULL, TEXT("pins"));
+        void *pins = NULL;
+        int r = import_list(list, &root, sizeof(Pin), arena, &pins, fault);
+
+        contents->pins = pins;
+        while (!r && contents->n_pins < json_value_size(list)) {
+                JsonPath path = JSON_PATH_INDEX(&root, contents->n_pins);
+
+                r = import_pin(json_value_at(list, contents->n_pins), &path, arena, &contents->pins[contents->n_pins], fault);
+                contents->n_pins++;
+        }
+        return r;
+}
+
+/* Exports of before there were any have none. */
+static int import_environments(const JsonValue *list, Arena *arena, StoredContents *contents, Fault *fault)
+{
+        JsonPath root = JSON_PATH_KEY(NULL, TEXT("environments"));
+        void *environments = NULL;
+        int r = list ? import_list(list, &root, sizeof(NamedEnvironment), arena, &environments, fault) : 0;
+
+        contents->environments = environments;
+        while (!r && list && contents->n_environments < json_value_size(list)) {
+                size_t n = contents->n_environments++;
+                JsonPath path = JSON_PATH_INDEX(&root, n);
+
+                r = import_environment(json_value_at(list, n), &path, arena, &contents->environments[n], fault);
+        }
+        return r;
+}
+
+int stored_import(Text bytes, Arena *arena, StoredContents *ret_contents, Fault *fault)
 {
         CLEANUP(json_document_freep) JsonDocument *document = NULL;
+        StoredContents contents = { 0 };
         const JsonValue *root;
         JsonError error;
         int r = json_document_new(bytes, 0, NULL, &document, &error);
@@ -260,13 +372,40 @@ int stored_import(Text bytes, Arena *arena, StoredRows *ret_rows, Pin **ret_pins
         root = json_document_root(document);
         if (json_expect(root, JSON_KIND_OBJECT, NULL, FAULT_BAD_REQUEST, fault))
                 return 1;
-        r = import_pins(json_value_get(root, "pins"), arena, ret_pins, ret_n_pins, fault);
-        return r ? r : stored_rows_read(json_value_get(root, "mapping"), arena, ret_rows, fault);
+        r = import_pins(json_value_get(root, "pins"), arena, &contents, fault);
+        if (!r)
+                r = import_environments(json_value_get(root, "environments"), arena, &contents, fault);
+        if (!r)
+                r = stored_rows_read(json_value_get(root, "mapping"), arena, &contents.rows, fault);
+        if (!r)
+                *ret_contents = contents;
+        return r;
 }
 
 /* --- the value --- */
 
-int stored_new(const StoredRows *rows, const Pin *pins, size_t n_pins, uint64_t number, Stored **ret_stored)
+static int copy_environments(const StoredContents *contents, Stored *stored)
+{
+        NamedEnvironment *items = arena_zeroed(&stored->arena, contents->n_environments + 1, sizeof(*items));
+
+        if (!items)
+                return error_trace(-ENOMEM);
+        stored->environments = items;
+        for (; stored->n_environments < contents->n_environments; stored->n_environments++) {
+                const NamedEnvironment *from = &contents->environments[stored->n_environments];
+                NamedEnvironment *to = &items[stored->n_environments];
+
+                to->capability = from->capability;
+                if (arena_copy(&stored->arena, from->name, &to->name) < 0 ||
+                    arena_copy(&stored->arena, from->environment, &to->environment) < 0 ||
+                    arena_copy(&stored->arena, from->device, &to->device) < 0 ||
+                    arena_copy(&stored->arena, from->arch, &to->arch) < 0)
+                        return error_trace(-ENOMEM);
+        }
+        return 0;
+}
+
+int stored_new(const StoredContents *contents, uint64_t number, Stored **ret_stored)
 {
         CLEANUP(stored_unrefp) Stored *stored = alloc_zeroed(1, sizeof(*stored));
         int r;
@@ -275,10 +414,12 @@ int stored_new(const StoredRows *rows, const Pin *pins, size_t n_pins, uint64_t 
                 return error_trace(-ENOMEM);
         stored->n_users = 1;
         stored->number = number;
-        stored->n_entries = rows->n;
-        r = print_rows(rows, &stored->text);
+        stored->n_entries = contents->rows.n;
+        r = print_rows(&contents->rows, &stored->text);
         if (!r)
-                r = pins_new(pins, n_pins, &stored->pins);
+                r = pins_new(contents->pins, contents->n_pins, &stored->pins);
+        if (!r)
+                r = copy_environments(contents, stored);
         if (r < 0)
                 return r;
         *ret_stored = STEAL(stored);
@@ -298,6 +439,7 @@ Stored *stored_unref(Stored *stored)
                 return NULL;
         buffer_deinit(&stored->text);
         pins_unref(stored->pins);
+        arena_deinit(&stored->arena);
         alloc_free(stored);
         return NULL;
 }

@@ -20,12 +20,34 @@ typedef struct StoredRows {
         size_t n;
 } StoredRows;
 
+/* An environment that an administrator gave a name. */
+typedef struct NamedEnvironment {
+        Text name;
+        Text environment;   /* bytes: MessagePack of the map */
+        Text device;        /* absent: that of the backend */
+        int64_t capability; /* -1: none */
+        Text arch;          /* may be absent */
+} NamedEnvironment;
+
+/* All of it, in the order of the database: layer, device, range; repository,
+ * revision; name. */
+typedef struct StoredContents {
+        StoredRows rows;
+        Pin *pins;
+        size_t n_pins;
+        NamedEnvironment *environments;
+        size_t n_environments;
+} StoredContents;
+
 typedef struct Stored {
         unsigned n_users;
         uint64_t number; /* another one after each change */
         Buffer text;     /* the mapping file */
         size_t n_entries;
         Pins *pins;
+        Arena arena;     /* of the environments */
+        NamedEnvironment *environments; /* by name */
+        size_t n_environments;
 } Stored;
 
 /* Takes a `mapping` object of a mapping file apart, in the arena. 0; 1 with
@@ -36,14 +58,19 @@ int stored_rows_read(const JsonValue *mapping, Arena *arena, StoredRows *ret_row
  * checked first. File thread only: lock files are read. */
 int stored_rows_parse(Text bytes, Arena *arena, StoredRows *ret_rows, Fault *fault);
 
-/* The export's text: the mapping file with the pins in it. 0, -ENOMEM. */
+/* The export's text: the mapping file with pins and environments in it. 0, -ENOMEM. */
 int stored_export(const Stored *stored, Buffer *buffer);
 
 /* An export taken apart, in the arena. 0; 1 with a fault that says what is wrong with it; -ENOMEM. */
-int stored_import(Text bytes, Arena *arena, StoredRows *ret_rows, Pin **ret_pins, size_t *ret_n_pins, Fault *fault);
+int stored_import(Text bytes, Arena *arena, StoredContents *ret_contents, Fault *fault);
 
-/* Rows and pins in the order of the database: layer, device, range; repository, revision. 0, -ENOMEM. */
-int stored_new(const StoredRows *rows, const Pin *pins, size_t n_pins, uint64_t number, Stored **ret_stored);
+/* Copies. 0, -ENOMEM. */
+int stored_new(const StoredContents *contents, uint64_t number, Stored **ret_stored);
+static inline bool stored_is_empty(const Stored *stored)
+{
+        return !stored->n_entries && !stored->pins->n && !stored->n_environments;
+}
+
 Stored *stored_ref(Stored *stored);
 Stored *stored_unref(Stored *stored);
 DEFINE_CLEANUP(Stored *, stored_unref)

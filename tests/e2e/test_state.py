@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import threading
 
+import msgpack
 import pytest
 
 import harness
@@ -373,3 +374,116 @@ def test_kernelsctl(make_daemon, tmp_path):
     assert json.loads(ctl("mapping", "dump")) == json.loads(dumped)
     ctl("mapping", "remove", "Nobody", status=4)
     ctl("mapping", "store", tmp_path / "nothing", status=1)
+
+
+ENVIRONMENT = {"torch": "2.7", "cxx11_abi": True, "backend": "cu128", "cpu": "x86_64", "os": "linux"}
+
+BAD_ENVIRONMENTS = {
+    "no version": {"environment": {"torch": "two"}},
+    "no backend": {"environment": {"backend": "nothing"}},
+    "no device": {"device": "toaster"},
+    "a range of nothing": {"device": "cpu", "capability": 90},
+    "below zero": {"capability": -1},
+    "no name": {"name": ""},
+    "a name that acts": {"name": "a\x1bb"},
+}
+
+
+@pytest.mark.parametrize("params", BAD_ENVIRONMENTS.values(), ids=BAD_ENVIRONMENTS.keys())
+def test_a_bad_environment_is_refused(daemon, params):
+    with daemon.peer() as peer:
+        with pytest.raises(Fault) as fault:
+            peer.call("environment.add", **{"name": "ci", "environment": ENVIRONMENT, **params})
+        assert fault.value.name in ("bad-request", "invalid-name", "invalid-device", "invalid-range")
+
+
+def test_a_named_environment_is_kept(make_daemon):
+    daemon = make_daemon().start()
+    with daemon.peer() as peer:
+        generation = daemon.status()["generation"]
+        result = peer.call("environment.add", name="ci", environment=ENVIRONMENT, device="cuda", capability=90)
+        assert result["changed"] == 1 and result["in_force"] and result["generation"] == generation
+        peer.call("environment.add", name="gone", environment=ENVIRONMENT)
+        peer.call("environment.add", name="gone", environment=None)
+        assert "gone" in fault_of(peer.call, "environment.add", name="gone", environment=None).message
+    daemon.kill()
+    kept = json.loads((daemon.state / "export.json").read_text())["environments"]
+    assert [(row["name"], row["device"], row["capability"]) for row in kept] == [("ci", "cuda", 90)]
+    assert msgpack.unpackb(bytes.fromhex(kept[0]["environment"])) == ENVIRONMENT
+    # Also by an export alone.
+    (daemon.state / "kernelsd.db").unlink()
+    daemon.start()
+    assert json.loads((daemon.state / "export.json").read_text())["environments"] == kept
+
+
+def test_a_named_environment_does_not_wait_for_the_mapping(make_daemon):
+    daemon = make_daemon()
+    bad = daemon.write_mapping("{")
+    daemon.start()
+    with daemon.peer() as peer:
+        assert peer.call("environment.add", name="ci", environment=ENVIRONMENT)["in_force"]
+    bad.unlink()
+
+
+def history(peer, **page):
+    return peer.call("history", **page)
+
+
+def test_history(make_daemon):
+    daemon = make_daemon().start()
+    with daemon.peer() as peer:
+        store(peer, {"Silu": [use("Stored")]})
+        peer.call("pin.set", repo="o/n", version=1, commit=COMMIT)
+        fault_of(peer.call, "pin.drop", repo="o/n", version=2)
+        peer.call("environment.add", name="ci", environment=ENVIRONMENT)
+        events = history(peer)["events"]
+        assert [(event["what"], event["outcome"]) for event in events] == [
+            ("environment.add", "ok"), ("pin.drop", "no-revision"), ("pin.set", "ok"), ("mapping.store", "ok")]
+        assert (events[2]["repo"], events[2]["commit"], events[3]["layer"]) == ("o/n", COMMIT, "Silu")
+        assert all(event["uid"] == os.geteuid() and event["pid"] == os.getpid() for event in events)
+        first = history(peer, limit=3)
+        assert first["events"] == events[:3] and first["next"] == events[2]["number"]
+        assert history(peer, limit=3, after=first["next"]) == {"events": events[3:], "next": None}
+        assert fault_of(history, peer, limit=0).name == "bad-request"
+        # Many at once, each answered.
+        numbers = [peer.request("history") for _ in range(60)]
+        assert all(peer.answer(number)["events"] == events for number in numbers)
+    assert daemon.stop() == 0
+    daemon.start()
+    with daemon.peer() as peer:
+        assert history(peer)["events"] == events
+        peer.request("history")  # and leaves
+
+
+def test_history_pages_fit_into_a_frame(make_daemon):
+    daemon = make_daemon().start()
+    with daemon.peer() as peer:
+        layers = [f"{number:04d}" + "x" * 250 for number in range(1500)]
+        for at in range(0, len(layers), 50):
+            numbers = [peer.request("mapping.remove", layer=layer) for layer in layers[at : at + 50]]
+            for number in numbers:
+                fault_of(peer.answer, number)
+        seen, after = [], None
+        while True:
+            page = history(peer, after=after)
+            seen += [event["layer"] for event in page["events"]]
+            after = page["next"]
+            if after is None:
+                break
+        assert seen == layers[::-1]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")
+def test_history_shows_own_rows_alone(make_daemon):
+    daemon = make_daemon(system=True).start()
+    daemon.folder.chmod(0o755)  # so that others come to the socket
+    with daemon.peer(admin=True) as peer:
+        peer.call("pin.set", repo="o/n", version=1, commit=COMMIT)
+        assert len(history(peer)["events"]) == 1
+    with daemon.peer() as peer:
+        assert len(history(peer)["events"]) == 1  # root's own
+
+    def asks():
+        with harness.Peer(daemon.socket) as peer:
+            return history(peer)
+    assert harness.as_uid(65534, asks) == {"events": [], "next": None}

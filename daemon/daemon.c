@@ -232,7 +232,9 @@ static int daemon_make_workers(Daemon *daemon, char *const *arguments)
         if (r == 0)
                 r = reload_new(daemon->worker, daemon->loader, arguments, daemon->config, daemon_adopt_config, daemon,
                                &daemon->reload);
-        return r == 0 ? watchdog_new(loop, daemon->worker, &daemon->watchdog) : r;
+        if (r < 0)
+                return r;
+        return watchdog_new(loop, (Worker *[]){ daemon->worker, state_worker(daemon->state) }, &daemon->watchdog);
 }
 
 static int daemon_take_state_folder(Daemon *daemon, Fault *fault)

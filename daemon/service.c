@@ -124,25 +124,39 @@ void service_stopping(void)
         (void)sd_notify(0, "STOPPING=1");
 }
 
+typedef struct WatchedWorker {
+        Worker *worker;
+        uint64_t n_steps; /* the last time */
+        bool was_busy;
+} WatchedWorker;
+
 struct Watchdog {
         uv_timer_t timer;
-        Worker *worker;
-        uint64_t n_steps; /* of the worker, the last time */
-        bool was_busy;
+        WatchedWorker watched[WATCHDOG_WORKERS];
 };
 
-/* That the loop turns says nothing of the file thread: one stuck in a step
- * gets no ping, and systemd restarts us. A job that came just now is not yet
- * stuck: it must have been there the last time too. */
+/* A job that came just now is not yet stuck: it must have been there the last
+ * time too. */
+static bool watched_is_stuck(WatchedWorker *watched)
+{
+        uint64_t n_steps = worker_n_steps(watched->worker);
+        bool busy = !worker_is_idle(watched->worker);
+        bool stuck = busy && watched->was_busy && n_steps == watched->n_steps;
+
+        watched->n_steps = n_steps;
+        watched->was_busy = busy;
+        return stuck;
+}
+
+/* That the loop turns says nothing of the threads: with one stuck in a step there
+ * is no ping, and systemd restarts us. */
 static void watchdog_on_timer(uv_timer_t *timer)
 {
         Watchdog *watchdog = timer->data;
-        uint64_t n_steps = worker_n_steps(watchdog->worker);
-        bool busy = !worker_is_idle(watchdog->worker);
-        bool stuck = busy && watchdog->was_busy && n_steps == watchdog->n_steps;
+        bool stuck = false;
 
-        watchdog->n_steps = n_steps;
-        watchdog->was_busy = busy;
+        for (size_t i = 0; i < WATCHDOG_WORKERS; i++)
+                stuck |= watched_is_stuck(&watchdog->watched[i]);
         if (!stuck)
                 (void)sd_notify(0, "WATCHDOG=1");
 }
@@ -152,7 +166,7 @@ static void watchdog_on_closed(uv_handle_t *handle)
         alloc_free(handle->data);
 }
 
-int watchdog_new(uv_loop_t *loop, Worker *worker, Watchdog **ret_watchdog)
+int watchdog_new(uv_loop_t *loop, Worker *const workers[WATCHDOG_WORKERS], Watchdog **ret_watchdog)
 {
         uint64_t period_us = 0;
         uint64_t quarter_ms;
@@ -169,7 +183,8 @@ int watchdog_new(uv_loop_t *loop, Worker *worker, Watchdog **ret_watchdog)
         watchdog = alloc_zeroed(1, sizeof(*watchdog));
         if (!watchdog)
                 return error_trace(-ENOMEM);
-        watchdog->worker = worker;
+        for (size_t i = 0; i < WATCHDOG_WORKERS; i++)
+                watchdog->watched[i].worker = workers[i];
         watchdog->timer.data = watchdog;
         (void)uv_timer_init(loop, &watchdog->timer);
         quarter_ms = period_us / 4000 ? period_us / 4000 : 1;

@@ -44,8 +44,9 @@ void service_reload_end(ServiceReload *reload); /* also of one that never began 
 void service_stopping(void);
 
 /* Pings four times in the period that systemd asks for, from the loop, unless
- * the worker has been in one and the same step since the time before. NULL
- * where no watchdog is wanted. */
+ * one of the two threads has been in one and the same step since the time before.
+ * NULL where no watchdog is wanted. */
+#define WATCHDOG_WORKERS 2
 typedef struct Watchdog Watchdog;
-int watchdog_new(uv_loop_t *loop, Worker *worker, Watchdog **ret_watchdog);
+int watchdog_new(uv_loop_t *loop, Worker *const workers[WATCHDOG_WORKERS], Watchdog **ret_watchdog);
 void watchdog_close(Watchdog *watchdog); /* freed in its close callback */

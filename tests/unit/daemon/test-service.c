@@ -208,27 +208,29 @@ static unsigned watchdog_pings(uv_loop_t *loop, int fd)
         return n_pings;
 }
 
-START_TEST(test_watchdog)
+/* Either thread of the two; the other is idle. */
+static void watch_stall(int stalled)
 {
         Stall stall = { .job = { .step = stall_step, .done = stall_done } };
         int fd = notify_open(), gate[2];
+        Worker *workers[WATCHDOG_WORKERS];
         Watchdog *watchdog;
         uv_timer_t ticks;
-        Worker *worker;
         uv_loop_t loop;
 
         setenv("WATCHDOG_USEC", "40000", 1);
         ck_assert_int_eq(pipe(gate), 0);
         stall.gate = gate[0];
         ck_assert_int_eq(uv_loop_init(&loop), 0);
-        ck_assert_int_eq(worker_new(&loop, &worker), 0);
-        ck_assert_int_eq(watchdog_new(&loop, worker, &watchdog), 0);
+        for (int i = 0; i < WATCHDOG_WORKERS; i++)
+                ck_assert_int_eq(worker_new(&loop, &workers[i]), 0);
+        ck_assert_int_eq(watchdog_new(&loop, workers, &watchdog), 0);
         ck_assert_ptr_nonnull(watchdog);
         (void)uv_timer_init(&loop, &ticks);
         (void)uv_timer_start(&ticks, count_tick, 10, 10);
 
         ck_assert_uint_ge(watchdog_pings(&loop, fd), 2);
-        worker_submit(worker, &stall.job);
+        worker_submit(workers[stalled], &stall.job);
         ck_assert_uint_eq(watchdog_pings(&loop, fd), 1); /* a job that came just now is not yet stuck */
         ck_assert_uint_eq(watchdog_pings(&loop, fd), 0);
         ck_assert_int_eq(write(gate[1], "x", 1), 1);
@@ -237,7 +239,8 @@ START_TEST(test_watchdog)
         ck_assert_uint_ge(watchdog_pings(&loop, fd), 2);
 
         watchdog_close(watchdog);
-        worker_close(worker);
+        for (int i = 0; i < WATCHDOG_WORKERS; i++)
+                worker_close(workers[i]);
         uv_close((uv_handle_t *)&ticks, NULL);
         uv_run(&loop, UV_RUN_DEFAULT);
         ck_assert_int_eq(uv_loop_close(&loop), 0);
@@ -246,6 +249,17 @@ START_TEST(test_watchdog)
         close(gate[1]);
         close(fd);
 }
+
+START_TEST(test_watchdog)
+{
+        watch_stall(0);
+}
 END_TEST
 
-FIXTURE_MAIN("daemon/service", test_sockets, test_unknown_sockets, test_no_sockets, test_notify, test_watchdog)
+START_TEST(test_watchdog_second)
+{
+        watch_stall(1);
+}
+END_TEST
+
+FIXTURE_MAIN("daemon/service", test_sockets, test_unknown_sockets, test_no_sockets, test_notify, test_watchdog, test_watchdog_second)

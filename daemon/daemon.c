@@ -12,6 +12,7 @@
 #include "daemon/acquire.h"
 #include "daemon/dispatch.h"
 #include "daemon/holdings.h"
+#include "daemon/hub.h"
 #include "daemon/lease.h"
 #include "daemon/config_limits.h"
 #include "daemon/log.h"
@@ -46,16 +47,12 @@ static void daemon_tell_status(const Daemon *daemon)
                        mapping->generation, mapping->n_faults ? "; the newest mapping files are faulty" : "");
 }
 
-/* MappingLoaderOwner.loaded: a new generation, between two frames. */
-static void daemon_adopt_mapping(void *data, HostMapping *mapping)
+/* Once there is a mapping and what the cache holds is known. */
+static void daemon_let_in(Daemon *daemon)
 {
-        Daemon *daemon = data;
-        bool first = !daemon->mapping;
         int r;
 
-        host_mapping_unref(daemon->mapping);
-        daemon->mapping = mapping;
-        if (!first)
+        if (!daemon->mapping || !daemon->hub->ready)
                 return;
         r = front_accept(&daemon->front, &daemon->loop, daemon->accounts, daemon->sessions, &daemon->features);
         if (r < 0) {
@@ -65,6 +62,27 @@ static void daemon_adopt_mapping(void *data, HostMapping *mapping)
         log_notice(START, NULL, "kernelsd " KERNELSD_VERSION " serves %s at %s",
                    daemon->config->system ? "the host" : "its user", front_describe(&daemon->front));
         service_ready();
+}
+
+/* MappingLoaderOwner.loaded: a new generation, between two frames. */
+static void daemon_adopt_mapping(void *data, HostMapping *mapping)
+{
+        Daemon *daemon = data;
+        bool first = !daemon->mapping;
+
+        host_mapping_unref(daemon->mapping);
+        daemon->mapping = mapping;
+        if (!first)
+                return;
+        daemon_let_in(daemon);
+}
+
+void daemon_hub_ready(Daemon *daemon, int r)
+{
+        if (r < 0)
+                daemon_fail(daemon, "cannot look through the cache", r);
+        else
+                daemon_let_in(daemon);
 }
 
 /* MappingLoaderOwner.finished. Without even an empty mapping nobody would ever
@@ -97,7 +115,7 @@ static void daemon_take_facts(void *data, Facts *facts)
 {
         Daemon *daemon = data;
 
-        daemon->facts = facts;
+        hub_begin(daemon->hub, facts);
 }
 
 /* MappingLoaderOwner.keep. */
@@ -254,6 +272,8 @@ static int daemon_start(Daemon *daemon, char *const *arguments, Fault *fault)
         if (r == 0)
                 r = daemon_take_state_folder(daemon, fault);
         if (r == 0)
+                r = hub_new(daemon, &daemon->hub, fault);
+        if (r == 0)
                 r = daemon_make_instance(daemon);
         if (r == 0)
                 r = daemon_make_sessions(daemon);
@@ -286,6 +306,7 @@ static void daemon_stop(Daemon *daemon)
         state_stop(daemon->state);
         front_close(&daemon->front);
         sessions_close(daemon->sessions);
+        hub_stop(daemon->hub);
         acquires_close(daemon->acquires);
         reload_close(daemon->reload);
         daemon->reload = NULL;
@@ -311,7 +332,7 @@ static void daemon_free_values(Daemon *daemon)
         accounts_free(daemon->accounts);
         host_mapping_unref(daemon->mapping);
         named_environments_unref(daemon->environments);
-        facts_free(daemon->facts);
+        hub_free(daemon->hub);
         alloc_free(daemon->queries);
         arena_deinit(&daemon->arena);
         front_deinit(&daemon->front);

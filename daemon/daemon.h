@@ -20,8 +20,8 @@
 #include "proto/schema.h"
 
 typedef struct Acquires Acquires;
+typedef struct Daemon Daemon;
 typedef struct Hub Hub;
-typedef struct Facts Facts;
 typedef struct LeaseLocks LeaseLocks;
 typedef struct Reload Reload;
 typedef struct State State;
@@ -31,9 +31,12 @@ typedef struct State State;
  * exit status: EXIT_SUCCESS or EXIT_FAILURE. */
 int daemon_run(Config *config, char *const *arguments);
 
+/* The hub knows what there is: clients may be let in. `r` negative: it failed. */
+void daemon_hub_ready(Daemon *daemon, int r);
+
 #define DAEMON_SIGNALS 3
 
-typedef struct Daemon {
+struct Daemon {
         Loop loop;
         Config *config;
         KernelFeatures features;
@@ -48,7 +51,6 @@ typedef struct Daemon {
         Acquires *acquires;
         Hub *hub;
         State *state;
-        Facts *facts;         /* what was known at the start; whoever goes on from it takes it out; NULL: taken, or not read yet */
         int state_fd;         /* the folder that is kept in, under our flock; -1: none */
         HostMapping *mapping; /* the current generation; NULL until the first load, before which nobody is let in */
         NamedEnvironments *environments; /* the last good ones of environment.d */
@@ -62,4 +64,4 @@ typedef struct Daemon {
         uint64_t started_ms;
         char instance[17]; /* 16 hexadecimal digits */
         bool failed;       /* the exit status */
-} Daemon;
+};

@@ -240,7 +240,7 @@ static int running_start(Fetches *fetches, const FetchWish *wish, RunningFetch *
         running->order = order;
         running->fetches = fetches;
         running->fresh = !order->commit.data && !order->fixed;
-        r = fetch_job_init(&running->job, hub->http, hub->daemon->config->token, STEAL(order));
+        r = fetch_job_init(&running->job, hub->daemon->http, hub->daemon->config->token, STEAL(order));
         if (r < 0) {
                 fetch_job_deinit(&running->job);
                 return r;

@@ -35,7 +35,7 @@ static int check_device(const MsgEnvironmentAdd *params, Text *ret_device, Fault
 }
 
 /* Only what a client could say in `hello` is kept. */
-static int fill_in(const MsgEnvironmentAdd *params, Arena *arena, NamedEnvironment *named, Fault *fault)
+static int fill_in(const MsgEnvironmentAdd *params, Arena *arena, StoredEnvironment *named, Fault *fault)
 {
         Environment environment;
         int r = environment_init(&environment, params->environment, false, fault);

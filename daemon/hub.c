@@ -70,6 +70,7 @@ void hub_stop(Hub *hub)
         if (!hub)
                 return;
         hub_scan_cancel(hub->scan);
+        hub_stop_refreshes(hub);
         fetches_stop(hub->fetches);
 }
 
@@ -82,7 +83,6 @@ Hub *hub_free(Hub *hub)
         fetches_free(hub->fetches);
         uses_free(hub->uses);
         catalog_free(hub->catalog);
-        named_environments_unref(hub->named);
         cache_close(hub->cache);
         alloc_free(hub);
         return NULL;
@@ -98,11 +98,12 @@ bool hub_is_offline(const Hub *hub)
         return hub->daemon->config->offline || !hub->cache;
 }
 
-void hub_set_named(Hub *hub, NamedEnvironments *named)
+void hub_begin(Hub *hub, Facts *facts)
 {
-        named_environments_ref(named);
-        named_environments_unref(hub->named);
-        hub->named = named;
+        int r = hub_scan_begin(hub, facts);
+
+        if (r < 0)
+                daemon_hub_ready(hub->daemon, r);
 }
 
 /* --- memories --- */

@@ -12,17 +12,18 @@
 
 typedef struct Daemon Daemon;
 typedef struct HubScan HubScan;
+typedef struct Refresh Refresh;
+typedef struct StoredEnvironment StoredEnvironment;
 
 struct Hub {
         Daemon *daemon;
-        Http *http;
         Cache *cache;                /* NULL: nothing is kept, so nothing is fetched */
         Catalog *catalog;
         Uses *uses;
         Fetches *fetches;
-        NamedEnvironments *named;    /* of files; NULL: none */
         TextTable jobs;              /* memories that several sessions share */
         HubScan *scan;               /* of the cache, at the start */
+        Refresh *refreshes;          /* in the background */
         uint64_t key;                /* of tables */
         bool ready;                  /* the cache has been looked through */
         char message[LIMIT_FAULT_MESSAGE]; /* how the last fetch failed; "": it did not */
@@ -35,6 +36,9 @@ int hub_new(Daemon *daemon, Hub **ret_hub, Fault *fault);
 /* What was found out before, which becomes the hub's; then looks through the cache,
  * and says to the daemon when it is ready. */
 void hub_begin(Hub *hub, Facts *facts);
+
+/* Ends what nobody asked for; part of hub_stop. */
+void hub_stop_refreshes(Hub *hub);
 
 /* Cancels what runs; before worker_close, with all waiters gone. NULL is allowed, as below. */
 void hub_stop(Hub *hub);
@@ -75,6 +79,17 @@ void hub_refresh_stale(Hub *hub, const HubName *name);
  * environments. Counted up; given back one by one. There is room for one more. 0, -ENOMEM. */
 int hub_targets_of(const Hub *hub, Text repo, Text revision, Arena *arena, Target ***ret_targets, size_t *ret_n);
 
+/* The named environments alone, added to those that are there and counted up, of
+ * which the caller has room for all. 0, -ENOMEM. */
+int hub_named_targets(const Hub *hub, Target **targets, size_t *n);
+
+/* One that an administrator stored. 0; 1: it cannot be read; -ENOMEM. */
+int hub_stored_target(const StoredEnvironment *stored, Target **ret_target);
+
+/* The wish to ask again for all who use it; given back by hub_refresh_wish_clear. 0, -ENOMEM. */
+int hub_refresh_wish(Hub *hub, const HubName *name, Arena *arena, FetchWish *ret_wish);
+void hub_refresh_wish_clear(FetchWish *wish);
+
 /* Notes that somebody acquired it. */
 void hub_note_use(Hub *hub, const HubName *name, Target *target, uid_t uid);
 
@@ -82,6 +97,3 @@ void hub_note_use(Hub *hub, const HubName *name, Target *target, uid_t uid);
  * back with hub_forget_memory, which takes NULL. 0, -ENOMEM. */
 int hub_memory(Hub *hub, const Account *account, Text job, CommitMemory **ret_memory);
 void hub_forget_memory(Hub *hub, CommitMemory *memory);
-
-/* A new set of environments from files, counted up. */
-void hub_set_named(Hub *hub, NamedEnvironments *named);

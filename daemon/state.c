@@ -500,7 +500,7 @@ const StoreHealth *state_health(const State *state)
         return &state->health;
 }
 
-void state_named_environments(const State *state, const NamedEnvironment **ret_environments, size_t *ret_n)
+void state_named_environments(const State *state, const StoredEnvironment **ret_environments, size_t *ret_n)
 {
         *ret_environments = state->stored->environments;
         *ret_n = state->stored->n_environments;

@@ -86,4 +86,4 @@ const Stored *state_stored(const State *state);
 const StoreHealth *state_health(const State *state);
 
 /* Those that administrators stored, borrowed until a change, by name. */
-void state_named_environments(const State *state, const NamedEnvironment **ret_environments, size_t *ret_n);
+void state_named_environments(const State *state, const StoredEnvironment **ret_environments, size_t *ret_n);

@@ -10,7 +10,8 @@
 static const FactColumn revision_columns[] = {
         COLUMN(TEXT, FactRevision, repo),         COLUMN(TEXT, FactRevision, revision),
         COLUMN(TEXT, FactRevision, commit),       COLUMN(OPTIONAL, FactRevision, redirect),
-        COLUMN(OPTIONAL, FactRevision, final_commit), COLUMN(INTEGER, FactRevision, at_s),
+        COLUMN(OPTIONAL, FactRevision, final_commit), COLUMN(BOOL, FactRevision, with_token),
+        COLUMN(INTEGER, FactRevision, at_s),
 };
 
 static const FactColumn listing_columns[] = {

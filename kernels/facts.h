@@ -33,6 +33,7 @@ typedef struct FactRevision {
         Text commit;
         Text redirect;     /* the repository that serves it in the end; absent: this one */
         Text final_commit; /* its commit there; absent: it is not redirected */
+        bool with_token;   /* it is not to be had anonymously */
         int64_t at_s;
 } FactRevision;
 

@@ -38,7 +38,7 @@ typedef struct StoreChange {
         bool has_range;        /* REMOVE; false: all of the device */
         CapabilityRange range;
         Pin pin;               /* SET; DROP without commit */
-        NamedEnvironment environment; /* SET; of DROP the name */
+        StoredEnvironment environment; /* SET; of DROP the name */
 
         Fault fault;           /* filled in: name FAULT_NONE is good; a bad one is passed over */
         size_t n_changed;      /* filled in: entries, pins or environments */

@@ -29,7 +29,7 @@ static const char *const migrations[] = {
         " path TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;"
         "CREATE TABLE named_environment (name TEXT NOT NULL PRIMARY KEY, environment BLOB NOT NULL, device TEXT NOT NULL,"
         " capability INTEGER NOT NULL, arch TEXT NOT NULL) STRICT, WITHOUT ROWID;"
-        "CREATE TABLE revision (repo TEXT NOT NULL, revision TEXT NOT NULL, commit_id TEXT NOT NULL, redirect TEXT NOT NULL, final_commit TEXT NOT NULL, at_s INTEGER NOT NULL,"
+        "CREATE TABLE revision (repo TEXT NOT NULL, revision TEXT NOT NULL, commit_id TEXT NOT NULL, redirect TEXT NOT NULL, final_commit TEXT NOT NULL, with_token INTEGER NOT NULL, at_s INTEGER NOT NULL,"
         " PRIMARY KEY (repo, revision)) STRICT, WITHOUT ROWID;"
         "CREATE TABLE listing (repo TEXT NOT NULL, commit_id TEXT NOT NULL, variants TEXT NOT NULL, at_s INTEGER NOT NULL,"
         " PRIMARY KEY (repo, commit_id)) STRICT, WITHOUT ROWID;"

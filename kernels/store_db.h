@@ -66,7 +66,7 @@ int store_db_loss(StoreDb *db, Arena *arena, Text *ret_what, StoreProblem *probl
 int store_db_put_files(StoreDb *db, const KeptFiles *files, StoreProblem *problem);
 int store_db_files(StoreDb *db, KeptFiles **ret_files, StoreProblem *problem); /* NULL: none */
 
-int store_db_put_named(StoreDb *db, const NamedEnvironment *environment, StoreProblem *problem);
+int store_db_put_named(StoreDb *db, const StoredEnvironment *environment, StoreProblem *problem);
 int store_db_drop_named(StoreDb *db, Text name, size_t *ret_n, StoreProblem *problem);
 int store_db_count_named(StoreDb *db, size_t *ret_n, StoreProblem *problem);
 

@@ -58,7 +58,7 @@ int store_db_drop_pin(StoreDb *db, Text repo, Text revision, size_t *ret_n, Stor
         return r;
 }
 
-int store_db_put_named(StoreDb *db, const NamedEnvironment *environment, StoreProblem *problem)
+int store_db_put_named(StoreDb *db, const StoredEnvironment *environment, StoreProblem *problem)
 {
         return store_db_run(db, STATEMENT_PUT_NAMED, problem, "tbtit", environment->name, environment->environment,
                             environment->device.data ? environment->device : TEXT(""), environment->capability,
@@ -136,7 +136,7 @@ static Text absent_if_empty(Text text)
 
 static int named_read(sqlite3_stmt *stmt, Arena *arena, void *item)
 {
-        NamedEnvironment *environment = item;
+        StoredEnvironment *environment = item;
         int r = arena_copy(arena, store_db_text(stmt, 0), &environment->name);
 
         if (!r)
@@ -204,7 +204,7 @@ int store_db_read(StoreDb *db, uint64_t number, Stored **ret_stored, StoreProble
                                  &contents.n_pins, problem);
         if (!r)
                 r = read_counted(db, STATEMENT_COUNT_NAMED, STATEMENT_READ_NAMED, named_read, &arena,
-                                 sizeof(NamedEnvironment), &environments, &contents.n_environments, problem);
+                                 sizeof(StoredEnvironment), &environments, &contents.n_environments, problem);
         if (r)
                 return r;
         contents.rows.items = rows;

@@ -202,7 +202,7 @@ static int print_member(const char *key, Text value, Buffer *buffer)
         return r || !value.data ? r : json_text_print(value, buffer);
 }
 
-static int print_environment(const NamedEnvironment *environment, bool last, Buffer *buffer)
+static int print_environment(const StoredEnvironment *environment, bool last, Buffer *buffer)
 {
         char capability[64];
         int n = snprintf(capability, sizeof(capability), "\", \"capability\": %" PRId64, environment->capability);
@@ -290,7 +290,7 @@ static int import_hex(Text hex, const JsonPath *path, Arena *arena, Text *ret_by
         return 0;
 }
 
-static int import_environment(const JsonValue *value, const JsonPath *path, Arena *arena, NamedEnvironment *environment,
+static int import_environment(const JsonValue *value, const JsonPath *path, Arena *arena, StoredEnvironment *environment,
                               Fault *fault)
 {
         OptionalInteger capability;
@@ -347,7 +347,7 @@ static int import_environments(const JsonValue *list, Arena *arena, StoredConten
 {
         JsonPath root = JSON_PATH_KEY(NULL, TEXT("environments"));
         void *environments = NULL;
-        int r = list ? import_list(list, &root, sizeof(NamedEnvironment), arena, &environments, fault) : 0;
+        int r = list ? import_list(list, &root, sizeof(StoredEnvironment), arena, &environments, fault) : 0;
 
         contents->environments = environments;
         while (!r && list && contents->n_environments < json_value_size(list)) {
@@ -386,14 +386,14 @@ int stored_import(Text bytes, Arena *arena, StoredContents *ret_contents, Fault 
 
 static int copy_environments(const StoredContents *contents, Stored *stored)
 {
-        NamedEnvironment *items = arena_zeroed(&stored->arena, contents->n_environments + 1, sizeof(*items));
+        StoredEnvironment *items = arena_zeroed(&stored->arena, contents->n_environments + 1, sizeof(*items));
 
         if (!items)
                 return error_trace(-ENOMEM);
         stored->environments = items;
         for (; stored->n_environments < contents->n_environments; stored->n_environments++) {
-                const NamedEnvironment *from = &contents->environments[stored->n_environments];
-                NamedEnvironment *to = &items[stored->n_environments];
+                const StoredEnvironment *from = &contents->environments[stored->n_environments];
+                StoredEnvironment *to = &items[stored->n_environments];
 
                 to->capability = from->capability;
                 if (arena_copy(&stored->arena, from->name, &to->name) < 0 ||

@@ -21,13 +21,13 @@ typedef struct StoredRows {
 } StoredRows;
 
 /* An environment that an administrator gave a name. */
-typedef struct NamedEnvironment {
+typedef struct StoredEnvironment {
         Text name;
         Text environment;   /* bytes: MessagePack of the map */
         Text device;        /* absent: that of the backend */
         int64_t capability; /* -1: none */
         Text arch;          /* may be absent */
-} NamedEnvironment;
+} StoredEnvironment;
 
 /* All of it, in the order of the database: layer, device, range; repository,
  * revision; name. */
@@ -35,7 +35,7 @@ typedef struct StoredContents {
         StoredRows rows;
         Pin *pins;
         size_t n_pins;
-        NamedEnvironment *environments;
+        StoredEnvironment *environments;
         size_t n_environments;
 } StoredContents;
 
@@ -46,7 +46,7 @@ typedef struct Stored {
         size_t n_entries;
         Pins *pins;
         Arena arena;     /* of the environments */
-        NamedEnvironment *environments; /* by name */
+        StoredEnvironment *environments; /* by name */
         size_t n_environments;
 } Stored;
 

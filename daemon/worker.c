@@ -9,6 +9,10 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/error.h"
 
+/* How long the pump waits before it is asked anew. No need is known: what happens
+ * ends the wait; the watchdog sees it turn. */
+#define PUMP_WAIT_MS 1000
+
 /* First in, first out. */
 typedef struct JobQueue {
         Job *first;
@@ -22,7 +26,10 @@ struct Worker {
         uv_cond_t wake; /* of the thread; once it shall stop, of who waits for that */
         JobQueue waiting;
         JobQueue finished;
+        Job *parked; /* doubly linked */
         Job *running;
+        WorkerPump pump; /* all NULL: none */
+        bool turning;    /* the pump is, perhaps waiting */
         uint64_t n_steps;
         bool stop;
         bool stopped; /* the thread touches no job any more */
@@ -61,23 +68,53 @@ static bool job_is_cancelled(const Job *job)
         return atomic_load_explicit(&job->cancelled, memory_order_relaxed);
 }
 
-void job_cancel(Job *job)
+static void job_set_cancelled(Job *job, bool cancelled)
 {
-        atomic_store_explicit(&job->cancelled, true, memory_order_relaxed);
+        atomic_store_explicit(&job->cancelled, cancelled, memory_order_relaxed);
 }
 
-/* Called and left with the lock held; the step runs without it. */
-static void worker_run_step(Worker *worker, Job *job)
-{
-        int r;
+/* --- with the lock held --- */
 
-        worker->running = job;
-        uv_mutex_unlock(&worker->lock);
-        r = job_is_cancelled(job) ? -ECANCELED : job->step(job);
-        uv_mutex_lock(&worker->lock);
-        worker->running = NULL;
-        worker->n_steps++;
-        if (r == JOB_AGAIN) {
+static void worker_park(Worker *worker, Job *job)
+{
+        job->parked = true;
+        job->previous = NULL;
+        job->next = worker->parked;
+        if (job->next)
+                job->next->previous = job;
+        worker->parked = job;
+}
+
+static void worker_unpark(Worker *worker, Job *job)
+{
+        job->parked = false;
+        if (job->next)
+                job->next->previous = job->previous;
+        if (job->previous)
+                job->previous->next = job->next;
+        else
+                worker->parked = job->next;
+        job_queue_push(&worker->waiting, job);
+}
+
+/* From the loop. Between this lock and the wait of a turn lies no moment in which
+ * the thread could miss it: `turning` was set under the lock, and the pump keeps
+ * a wake that comes early. */
+static void worker_wake(Worker *worker)
+{
+        uv_cond_broadcast(&worker->wake);
+        if (worker->turning)
+                worker->pump.wake(worker->pump.data);
+}
+
+/* After a step, or in place of one. */
+static void worker_take_result(Worker *worker, Job *job, int r)
+{
+        if (r == JOB_PARKED && !job->resumed && !job_is_cancelled(job)) {
+                worker_park(worker, job);
+                return;
+        }
+        if (r == JOB_AGAIN || r == JOB_PARKED) {
                 job_queue_push(&worker->waiting, job);
                 return;
         }
@@ -86,30 +123,107 @@ static void worker_run_step(Worker *worker, Job *job)
         (void)uv_async_send(&worker->finished_async);
 }
 
+/* --- jobs, from outside --- */
+
+/* A parked one gets a turn, in which it is abandoned. Without the lock a step that
+ * is just ending could park it unseen. */
+void job_cancel(Job *job)
+{
+        Worker *worker = job->worker;
+
+        job_set_cancelled(job, true);
+        if (!worker)
+                return;
+        uv_mutex_lock(&worker->lock);
+        if (job->parked) {
+                worker_unpark(worker, job);
+                worker_wake(worker);
+        }
+        uv_mutex_unlock(&worker->lock);
+}
+
+void job_resume(Job *job)
+{
+        Worker *worker = job->worker;
+
+        uv_mutex_lock(&worker->lock);
+        if (job->parked)
+                worker_unpark(worker, job);
+        else if (job == worker->running)
+                job->resumed = true;
+        uv_mutex_unlock(&worker->lock);
+}
+
+/* --- the thread: called and left with the lock held, which what runs goes without --- */
+
+static int job_abandon(Job *job)
+{
+        if (job->abandon)
+                job->abandon(job);
+        return -ECANCELED;
+}
+
+static void worker_run_step(Worker *worker, Job *job)
+{
+        int r;
+
+        worker->running = job;
+        job->resumed = false;
+        uv_mutex_unlock(&worker->lock);
+        r = job_is_cancelled(job) ? job_abandon(job) : job->step(job);
+        uv_mutex_lock(&worker->lock);
+        worker->running = NULL;
+        worker->n_steps++;
+        worker_take_result(worker, job, r);
+}
+
+static void worker_turn_pump(Worker *worker, int timeout_ms)
+{
+        const WorkerPump pump = worker->pump;
+
+        worker->turning = true;
+        uv_mutex_unlock(&worker->lock);
+        pump.turn(pump.data, timeout_ms);
+        uv_mutex_lock(&worker->lock);
+        worker->turning = false;
+        worker->n_steps++;
+}
+
+static void worker_run_once(Worker *worker)
+{
+        Job *job = job_queue_pop(&worker->waiting);
+
+        if (job)
+                worker_run_step(worker, job);
+        if (worker->stop)
+                return;
+        if (worker->pump.busy && worker->pump.busy(worker->pump.data))
+                worker_turn_pump(worker, worker->waiting.first ? 0 : PUMP_WAIT_MS);
+        else if (!job)
+                uv_cond_wait(&worker->wake, &worker->lock);
+}
+
 static void worker_thread(void *data)
 {
         Worker *worker = data;
 
         (void)pthread_setname_np(pthread_self(), "files");
         uv_mutex_lock(&worker->lock);
-        while (!worker->stop) {
-                Job *job = job_queue_pop(&worker->waiting);
-
-                if (job)
-                        worker_run_step(worker, job);
-                else
-                        uv_cond_wait(&worker->wake, &worker->lock);
-        }
+        while (!worker->stop)
+                worker_run_once(worker);
         worker->stopped = true;
         uv_cond_broadcast(&worker->wake);
         uv_mutex_unlock(&worker->lock);
 }
+
+/* --- the loop --- */
 
 /* A job that was cancelled after its last step is cancelled all the same: its
  * owner has given it up. */
 static void worker_finish(Worker *worker, Job *job)
 {
         worker->n_jobs--;
+        job->worker = NULL;
         job->done(job, job_is_cancelled(job) ? -ECANCELED : job->result);
 }
 
@@ -183,15 +297,24 @@ int worker_new(uv_loop_t *loop, Worker **ret_worker)
         return 0;
 }
 
+void worker_set_pump(Worker *worker, const WorkerPump *pump)
+{
+        uv_mutex_lock(&worker->lock);
+        worker->pump = *pump;
+        uv_mutex_unlock(&worker->lock);
+}
+
 void worker_submit(Worker *worker, Job *job)
 {
         assert(job->step && job->done);
         worker->n_jobs++;
         job->result = 0;
-        atomic_store_explicit(&job->cancelled, false, memory_order_relaxed);
+        job->parked = false;
+        job->worker = worker;
+        job_set_cancelled(job, false);
         uv_mutex_lock(&worker->lock);
         job_queue_push(&worker->waiting, job);
-        uv_cond_signal(&worker->wake);
+        worker_wake(worker);
         uv_mutex_unlock(&worker->lock);
 }
 
@@ -210,7 +333,7 @@ bool worker_is_idle(Worker *worker)
         bool idle;
 
         uv_mutex_lock(&worker->lock);
-        idle = !worker->running && !worker->waiting.first;
+        idle = !worker->running && !worker->turning && !worker->waiting.first;
         uv_mutex_unlock(&worker->lock);
         return idle;
 }
@@ -223,8 +346,8 @@ bool worker_stop(Worker *worker, uint64_t patience_ms)
         uv_mutex_lock(&worker->lock);
         worker->stop = true;
         if (worker->running)
-                job_cancel(worker->running);
-        uv_cond_broadcast(&worker->wake);
+                job_set_cancelled(worker->running, true);
+        worker_wake(worker);
         for (; !worker->stopped && now < end; now = uv_hrtime())
                 (void)uv_cond_timedwait(&worker->wake, &worker->lock, end - now);
         stopped = worker->stopped;
@@ -240,10 +363,13 @@ void worker_close(Worker *worker)
         (void)uv_thread_join(&worker->thread);
         /* The thread is gone: no lock. Done functions may submit again; such
          * jobs end here too. */
+        while (worker->parked)
+                worker_unpark(worker, worker->parked);
         while ((job = job_queue_pop(&worker->finished)))
                 worker_finish(worker, job);
         while ((job = job_queue_pop(&worker->waiting))) {
-                job_cancel(job);
+                job_set_cancelled(job, true);
+                (void)job_abandon(job);
                 worker_finish(worker, job);
         }
         assert(worker->n_jobs == 0);

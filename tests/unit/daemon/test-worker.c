@@ -17,6 +17,10 @@ typedef struct TestJob {
         char *order;   /* a letter is put here for each step */
         char letter;
         Worker *submit_again; /* in done, once */
+        int n_abandoned;      /* in the file thread */
+        Job *resumes;         /* the steps resume this one */
+        int n_resumes;        /* that many of them */
+        atomic_int n_entered; /* steps that have begun */
 } TestJob;
 
 static uv_loop_t loop;
@@ -39,12 +43,31 @@ static int test_job_step(Job *job)
         TestJob *test = (TestJob *)job;
         char byte;
 
+        test->n_entered++;
         if (test->gate >= 0 && read(test->gate, &byte, 1) != 1)
                 return -EIO;
         test->n_ran++;
         if (test->order)
                 *strchr(test->order, 0) = test->letter;
+        if (test->resumes && test->n_resumes-- > 0)
+                job_resume(test->resumes);
         return --test->n_steps > 0 ? JOB_AGAIN : test->result;
+}
+
+/* Parks, and is done when it comes again. */
+static int test_job_park(Job *job)
+{
+        TestJob *test = (TestJob *)job;
+
+        test->n_ran++;
+        if (test->resumes && test->n_resumes-- > 0)
+                job_resume(test->resumes);
+        return --test->n_steps > 0 ? JOB_PARKED : test->result;
+}
+
+static void test_job_abandon(Job *job)
+{
+        ((TestJob *)job)->n_abandoned++;
 }
 
 static void test_job_done(Job *job, int result)
@@ -67,6 +90,22 @@ static TestJob test_job(int n_steps, int result, int *n_open)
 {
         return (TestJob){ .job = { .step = test_job_step, .done = test_job_done },
                           .n_steps = n_steps, .result = result, .n_open = n_open, .gate = -1 };
+}
+
+static TestJob test_job_parking(int n_steps, int *n_open)
+{
+        TestJob test = test_job(n_steps, 0, n_open);
+
+        test.job.step = test_job_park;
+        test.job.abandon = test_job_abandon;
+        return test;
+}
+
+/* Until the thread has nothing left to do but what is parked. */
+static void test_wait_idle(Worker *worker, uint64_t n_steps)
+{
+        while (worker_n_steps(worker) < n_steps || !worker_is_idle(worker))
+                (void)sched_yield();
 }
 
 static void test_run_until_done(const int *n_open)
@@ -265,6 +304,300 @@ START_TEST(test_stop)
 }
 END_TEST
 
+/* A parked job gets no step until it is resumed, by the step of another one here. */
+START_TEST(test_park)
+{
+        int n_open = 2;
+        TestJob parked = test_job_parking(2, &n_open);
+        TestJob other = test_job(1, 0, &n_open);
+        Worker *worker;
+
+        other.resumes = &parked.job;
+        other.n_resumes = 1;
+        test_loop_begin();
+        ck_assert_int_eq(worker_new(&loop, &worker), 0);
+        worker_submit(worker, &parked.job);
+        test_wait_idle(worker, 1);
+        uv_run(&loop, UV_RUN_NOWAIT);
+        ck_assert_int_eq(parked.n_done, 0);
+        worker_submit(worker, &other.job);
+        test_run_until_done(&n_open);
+        ck_assert_int_eq(parked.n_ran, 2);
+        ck_assert_int_eq(parked.answer, 0);
+        ck_assert_int_eq(parked.n_abandoned, 0);
+        worker_close(worker);
+        test_loop_end();
+}
+END_TEST
+
+/* What was waited for may come before the step has said that it waits; and it
+ * counts for that step alone. */
+START_TEST(test_resume_early)
+{
+        int n_open = 2;
+        TestJob parked = test_job_parking(3, &n_open);
+        TestJob other = test_job(1, 0, &n_open);
+        Worker *worker;
+
+        parked.resumes = &parked.job;
+        parked.n_resumes = 1;
+        test_loop_begin();
+        ck_assert_int_eq(worker_new(&loop, &worker), 0);
+        worker_submit(worker, &parked.job);
+        test_wait_idle(worker, 2);
+        ck_assert_int_eq(parked.n_ran, 2);
+        other.resumes = &parked.job;
+        other.n_resumes = 1;
+        worker_submit(worker, &other.job);
+        test_run_until_done(&n_open);
+        ck_assert_int_eq(parked.n_ran, 3);
+        worker_close(worker);
+        test_loop_end();
+}
+END_TEST
+
+/* Several may be parked; they leave in any order. */
+START_TEST(test_cancel_parked)
+{
+        int n_open = 4;
+        TestJob parked[4];
+        Worker *worker;
+
+        test_loop_begin();
+        ck_assert_int_eq(worker_new(&loop, &worker), 0);
+        for (int i = 0; i < 4; i++) {
+                parked[i] = test_job_parking(2, &n_open);
+                worker_submit(worker, &parked[i].job);
+        }
+        test_wait_idle(worker, 4);
+        for (int i = 0; i < 4; i++) {
+                TestJob *test = &parked[(i + 1) % 4];
+
+                job_cancel(&test->job);
+                ck_assert_int_eq(test->n_done, 0);
+                while (!test->n_done)
+                        uv_run(&loop, UV_RUN_ONCE);
+                ck_assert_int_eq(test->answer, -ECANCELED);
+                ck_assert_int_eq(test->n_ran, 1);
+                ck_assert_int_eq(test->n_abandoned, 1);
+                ck_assert_int_eq(n_open, 3 - i);
+        }
+        worker_close(worker);
+        test_loop_end();
+}
+END_TEST
+
+/* Cancelled while the step runs that will park it. */
+START_TEST(test_cancel_parking)
+{
+        int n_open = 1, gate[2];
+        TestJob parked = test_job(1, JOB_PARKED, &n_open);
+        Worker *worker;
+
+        parked.job.abandon = test_job_abandon;
+        ck_assert_int_eq(pipe(gate), 0);
+        parked.gate = gate[0];
+        test_loop_begin();
+        ck_assert_int_eq(worker_new(&loop, &worker), 0);
+        worker_submit(worker, &parked.job);
+        while (!parked.n_entered)
+                (void)sched_yield();
+        job_cancel(&parked.job);
+        ck_assert_int_eq(write(gate[1], "x", 1), 1);
+        test_run_until_done(&n_open);
+        ck_assert_int_eq(parked.answer, -ECANCELED);
+        ck_assert_int_eq(parked.n_ran, 1);
+        ck_assert_int_eq(parked.n_abandoned, 1);
+        worker_close(worker);
+        test_loop_end();
+        close(gate[0]);
+        close(gate[1]);
+}
+END_TEST
+
+START_TEST(test_close_parked)
+{
+        int n_open = 2;
+        TestJob first = test_job_parking(2, &n_open);
+        TestJob second = test_job_parking(2, &n_open);
+        Worker *worker;
+
+        test_loop_begin();
+        ck_assert_int_eq(worker_new(&loop, &worker), 0);
+        worker_submit(worker, &first.job);
+        worker_submit(worker, &second.job);
+        test_wait_idle(worker, 2);
+        worker_close(worker);
+        ck_assert_int_eq(n_open, 0);
+        ck_assert_int_eq(first.n_abandoned + second.n_abandoned, 2);
+        ck_assert_int_eq(first.answer, -ECANCELED);
+        test_loop_end();
+}
+END_TEST
+
+/* A pump that waits until it is woken, however long it was told: whoever forgets
+ * to wake it hangs. */
+typedef struct TestPump {
+        int wakes[2];
+        atomic_int n_waits, n_turns;
+        atomic_bool busy;
+        Job *resumes; /* in the next turn that does not wait, once */
+} TestPump;
+
+static bool test_pump_busy(void *data)
+{
+        return ((TestPump *)data)->busy;
+}
+
+static void test_pump_turn(void *data, int timeout_ms)
+{
+        TestPump *pump = data;
+        Job *job = pump->resumes;
+        char byte;
+
+        pump->n_turns++;
+        if (job) {
+                pump->resumes = NULL;
+                job_resume(job);
+        } else if (timeout_ms > 0) {
+                pump->n_waits++;
+                ck_assert_int_eq(read(pump->wakes[0], &byte, 1), 1);
+        }
+}
+
+static void test_pump_wake(void *data)
+{
+        ck_assert_int_eq(write(((TestPump *)data)->wakes[1], "w", 1), 1);
+}
+
+static void test_pump_begin(Worker *worker, TestPump *pump)
+{
+        ck_assert_int_eq(pipe(pump->wakes), 0);
+        worker_set_pump(worker, &(WorkerPump){ pump, test_pump_busy, test_pump_turn, test_pump_wake });
+}
+
+/* A job makes it busy; from then on the thread waits in it. */
+static void test_pump_start(Worker *worker, TestPump *pump)
+{
+        int n_open = 1;
+        TestJob job = test_job(1, 0, &n_open);
+
+        pump->busy = true;
+        worker_submit(worker, &job.job);
+        test_run_until_done(&n_open);
+        while (!pump->n_waits)
+                (void)sched_yield();
+}
+
+static void test_pump_end(TestPump *pump)
+{
+        close(pump->wakes[0]);
+        close(pump->wakes[1]);
+}
+
+START_TEST(test_pump_is_woken)
+{
+        TestPump pump = { 0 };
+        int n_open = 1;
+        TestJob job = test_job(3, 0, &n_open);
+        TestJob parked = test_job_parking(2, &n_open);
+        Worker *worker;
+        int n_turns;
+
+        test_loop_begin();
+        ck_assert_int_eq(worker_new(&loop, &worker), 0);
+        test_pump_begin(worker, &pump);
+        test_pump_start(worker, &pump);
+        ck_assert(!worker_is_idle(worker));
+        n_turns = pump.n_turns;
+        worker_submit(worker, &job.job); /* wakes it; it moves after each step */
+        test_run_until_done(&n_open);
+        ck_assert_int_ge(pump.n_turns - n_turns, 2);
+        n_open = 1;
+        worker_submit(worker, &parked.job);
+        while (atomic_load(&pump.n_waits) < 3) /* it is parked, and the pump waits again */
+                (void)sched_yield();
+        job_cancel(&parked.job); /* wakes it */
+        test_run_until_done(&n_open);
+        ck_assert_int_eq(parked.answer, -ECANCELED);
+        ck_assert(worker_stop(worker, 60000)); /* wakes it */
+        worker_close(worker);
+        test_loop_end();
+        test_pump_end(&pump);
+}
+END_TEST
+
+/* Not asked for turns while it has nothing to move: the thread waits for jobs, and
+ * nothing counts as work. */
+START_TEST(test_pump_idle)
+{
+        TestPump pump = { 0 };
+        int n_open = 1;
+        TestJob job = test_job(2, 0, &n_open);
+        TestJob parked = test_job_parking(2, &n_open);
+        Worker *worker;
+
+        test_loop_begin();
+        ck_assert_int_eq(worker_new(&loop, &worker), 0);
+        test_pump_begin(worker, &pump);
+        worker_submit(worker, &job.job);
+        test_run_until_done(&n_open);
+        n_open = 1;
+        worker_submit(worker, &parked.job);
+        test_wait_idle(worker, 3);
+        ck_assert_int_eq(pump.n_turns, 0);
+        worker_close(worker);
+        ck_assert_int_eq(parked.n_done, 1);
+        test_loop_end();
+        test_pump_end(&pump);
+}
+END_TEST
+
+/* What a job waits for comes out of a turn. */
+START_TEST(test_pump_resumes)
+{
+        TestPump pump = { 0 };
+        int n_open = 1;
+        TestJob parked = test_job_parking(2, &n_open);
+        Worker *worker;
+
+        test_loop_begin();
+        ck_assert_int_eq(worker_new(&loop, &worker), 0);
+        test_pump_begin(worker, &pump);
+        pump.busy = true;
+        pump.resumes = &parked.job;
+        worker_submit(worker, &parked.job);
+        test_run_until_done(&n_open);
+        ck_assert_int_eq(parked.n_ran, 2);
+        worker_close(worker);
+        test_loop_end();
+        test_pump_end(&pump);
+}
+END_TEST
+
+/* Submitting and waiting cross each other a thousand times, and no wake is lost. */
+START_TEST(test_pump_race)
+{
+        TestPump pump = { 0 };
+        Worker *worker;
+
+        test_loop_begin();
+        ck_assert_int_eq(worker_new(&loop, &worker), 0);
+        test_pump_begin(worker, &pump);
+        test_pump_start(worker, &pump);
+        for (int i = 0; i < 1000; i++) {
+                int n_open = 1;
+                TestJob job = test_job(1 + i % 2, 0, &n_open);
+
+                worker_submit(worker, &job.job);
+                test_run_until_done(&n_open);
+        }
+        worker_close(worker);
+        test_loop_end();
+        test_pump_end(&pump);
+}
+END_TEST
+
 START_TEST(test_no_memory)
 {
         Worker *worker;
@@ -277,4 +610,5 @@ START_TEST(test_no_memory)
 END_TEST
 
 FIXTURE_MAIN("daemon/worker", test_result, test_turns, test_stalled, test_cancel, test_cancel_finished, test_close,
-             test_stop, test_no_memory)
+             test_stop, test_park, test_resume_early, test_cancel_parked, test_cancel_parking, test_close_parked,
+             test_pump_is_woken, test_pump_idle, test_pump_resumes, test_pump_race, test_no_memory)

@@ -26,8 +26,8 @@
         S(READ_ROWS, "SELECT layer, device, min, max, json FROM entry ORDER BY layer, device, min, max") \
         S(COUNT_PINS, "SELECT count(*) FROM pin") \
         S(READ_PINS, "SELECT repo, revision, commit_id FROM pin ORDER BY repo, revision") \
-        S(PUT_REVISION, "INSERT INTO revision VALUES (?1, ?2, ?3, ?4, ?5, ?6)" \
-          " ON CONFLICT DO UPDATE SET commit_id = excluded.commit_id, redirect = excluded.redirect, final_commit = excluded.final_commit, at_s = excluded.at_s") \
+        S(PUT_REVISION, "INSERT INTO revision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)" \
+          " ON CONFLICT DO UPDATE SET commit_id = excluded.commit_id, redirect = excluded.redirect, final_commit = excluded.final_commit, with_token = excluded.with_token, at_s = excluded.at_s") \
         S(PUT_LISTING, "INSERT INTO listing VALUES (?1, ?2, ?3, ?4)" \
           " ON CONFLICT DO UPDATE SET variants = excluded.variants, at_s = excluded.at_s") \
         S(PUT_PUBLISHER, "INSERT INTO publisher VALUES (?1, ?2, ?3)" \
@@ -51,7 +51,7 @@
         S(COUNT_RECEIPT, "SELECT count(*) FROM receipt") \
         S(COUNT_USE, "SELECT count(*) FROM use") \
         S(COUNT_ENVIRONMENT, "SELECT count(*) FROM environment") \
-        S(READ_REVISION, "SELECT repo, revision, commit_id, redirect, final_commit, at_s FROM revision") \
+        S(READ_REVISION, "SELECT repo, revision, commit_id, redirect, final_commit, with_token, at_s FROM revision") \
         S(READ_LISTING, "SELECT repo, commit_id, variants, at_s FROM listing") \
         S(READ_PUBLISHER, "SELECT name, trusted, at_s FROM publisher") \
         S(READ_CORRUPT, "SELECT repo, commit_id, variant, message FROM corrupt") \

@@ -18,6 +18,7 @@
 #include "daemon/log.h"
 #include "daemon/reload.h"
 #include "daemon/state.h"
+#include "daemon/user_agent.h"
 #include "kernels/host_mapping.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
@@ -228,6 +229,14 @@ static int daemon_make_environments(Daemon *daemon)
                                       &daemon->environment_loader);
 }
 
+static int daemon_make_http(Daemon *daemon)
+{
+        char user_agent[USER_AGENT_SIZE];
+
+        user_agent_make(user_agent);
+        return http_new(daemon->worker, &(HttpOptions){ .user_agent = user_agent, .ca_file = daemon->config->hub_ca_file }, &daemon->http);
+}
+
 static int daemon_make_workers(Daemon *daemon, char *const *arguments)
 {
         const MappingLoaderOwner owner = {
@@ -239,6 +248,8 @@ static int daemon_make_workers(Daemon *daemon, char *const *arguments)
         int r;
 
         r = worker_new(loop, &daemon->worker);
+        if (r == 0)
+                r = daemon_make_http(daemon);
         if (r == 0)
                 r = lease_locks_new(&daemon->loop, daemon->worker, &daemon->locks);
         if (r == 0)
@@ -320,6 +331,7 @@ static void daemon_stop(Daemon *daemon)
                         daemon_leave(daemon);
                 worker_close(daemon->worker);
         }
+        http_close(daemon->http);
         if (!state_close(daemon->state, STOP_PATIENCE_MS))
                 daemon_leave(daemon);
         lease_locks_close(daemon->locks);

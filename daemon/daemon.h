@@ -10,6 +10,7 @@
 #include "daemon/config.h"
 #include "daemon/environment_loader.h"
 #include "daemon/front.h"
+#include "daemon/http.h"
 #include "daemon/kernel_features.h"
 #include "daemon/loop.h"
 #include "daemon/mapping_loader.h"
@@ -43,6 +44,7 @@ struct Daemon {
         Accounts *accounts;
         Sessions *sessions;
         Worker *worker;
+        Http *http; /* of the file thread */
         MappingLoader *loader;
         EnvironmentLoader *environment_loader;
         Reload *reload;

@@ -176,7 +176,7 @@ static void learn_known(Hub *hub, const FetchResult *result, int64_t now_s)
         note_variants(hub, result->known);
 }
 
-static void learn_receipts(Hub *hub, const FetchResult *result, int64_t now_s)
+static void learn_receipts(Hub *hub, const FetchResult *result)
 {
         CLEANUP_ARENA Arena arena = ARENA_NULL;
         Text path;
@@ -185,8 +185,7 @@ static void learn_receipts(Hub *hub, const FetchResult *result, int64_t now_s)
                 return;
         path = cache_snapshot_path(hub->cache, result->final_repo, result->final_commit, &arena);
         for (size_t i = 0; path.data && i < result->n_receipts; i++)
-                acquires_put_receipt(hub->daemon->acquires, path, result->receipts[i].variant, &result->receipts[i].receipt,
-                                     now_s);
+                acquires_put_receipt(hub->daemon->acquires, path, result->receipts[i].variant, &result->receipts[i].receipt);
 }
 
 /* Whether every target that can be served at all is. */
@@ -270,7 +269,7 @@ void hub_learn(Hub *hub, const FetchOrder *order, const FetchResult *result, con
                 return;
         learn_publishers(hub, result, now_s);
         learn_known(hub, result, now_s);
-        learn_receipts(hub, result, now_s);
+        learn_receipts(hub, result);
         learn_revision(hub, order, result, fault != NULL, now_s);
         if (account)
                 account_fetched(account, result->n_bytes, now_s);

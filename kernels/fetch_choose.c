@@ -2,7 +2,6 @@
  * that is fetched, by its metadata. */
 #include <errno.h>
 
-#include "kernels/bytecode.h"
 #include "kernels/fetch_private.h"
 #include "kernels/hub_url.h"
 #include "proto/base/alloc.h"
@@ -27,12 +26,6 @@ static int ask_files(Fetch *fetch, FetchVariant *variant)
         return fetch_ask(fetch, hub_url_tree(fetch->order->endpoint, fetch->repo, fetch->commit, folder, true,
                                              &fetch->arena),
                          HUB_CALL_FIRST, take_files, variant, fetch->repo);
-}
-
-/* Bytecode is nobody's business but the interpreter's that made it. */
-static bool is_wanted(const HubEntry *entry)
-{
-        return !entry->folder && !bytecode_is(entry->path);
 }
 
 static const HubEntry *find_metadata(const FetchVariant *variant, Text folder)

@@ -139,6 +139,7 @@ static int list_files(Fetch *fetch, FetchVariant *variant)
                 const HubEntry *entry = &tree->entries[i];
                 FetchFile *file = &variant->files[variant->n_files];
 
+                /* Bytecode is nobody's business but the interpreter's that made it. */
                 if (entry->folder || bytecode_is(entry->path))
                         continue;
                 file->path = entry->path;

@@ -376,9 +376,9 @@ static int set_environment(Store *store, StoreChange *change, StoreProblem *prob
 
         if (!r)
                 r = store_db_count_named(store->db, &n, problem);
-        if (!r && n > LIMIT_NAMED_ENVIRONMENTS)
+        if (!r && n > LIMIT_STORED_ENVIRONMENTS)
                 (void)fault_set(&change->fault, FAULT_LIMIT, "over %d named environments would be stored: remove some",
-                                LIMIT_NAMED_ENVIRONMENTS);
+                                LIMIT_STORED_ENVIRONMENTS);
         change->n_changed = 1;
         return r;
 }

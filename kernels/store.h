@@ -18,7 +18,7 @@
 #define LIMIT_STORED_RANGES (LIMIT_RANGES / 2)
 
 /* Guess: one for each sort of machine that somebody prepares for. */
-#define LIMIT_NAMED_ENVIRONMENTS 1000
+#define LIMIT_STORED_ENVIRONMENTS 1000
 
 typedef enum StoreChangeKind {
         STORE_MAPPING_ADD,     /* rows go on top of what is stored */

@@ -1,6 +1,6 @@
 /* The cursor of `resolve` against the codec: of checked bytes it accepts
- * nothing that the codec refuses, and reads the same. Of any bytes it reads
- * none outside. */
+ * nothing that the codec refuses, and reads the same; what asks for `fresh` it
+ * leaves to the codec. Of any bytes it reads none outside. */
 #include "proto/codec.h"
 #include "proto/payload.h"
 #include "proto/resolve_cursor.h"
@@ -28,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         if (payload_check(bytes, size) != PAYLOAD_OK || r)
                 return 0;
         fuzz_require(!codec_decode(&schema_Resolve, bytes, size, &arena, &decoded, &fault));
+        fuzz_require(!decoded.fresh);
         check_equal(&read, &decoded);
         return 0;
 }

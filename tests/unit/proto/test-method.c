@@ -25,11 +25,16 @@ END_TEST
 /* Who may ask for what: a change here is a change of the design. */
 START_TEST(test_needs)
 {
-        for (unsigned i = 0; i < _METHOD_MAX; i++) {
-                Text name = text_of(method_table[i].name);
-                bool admin = text_starts_with(name, TEXT("mapping.")) || text_starts_with(name, TEXT("pin."));
+        static const char *const admin[] = { "mapping.", "pin.", "cache.", "environment.list", "environment.add", "refresh",
+                                             "prefetch" };
 
-                ck_assert_int_eq(method_table[i].needs, admin ? METHOD_ADMIN : i == METHOD_CLIENTS ? METHOD_OWN : METHOD_ANY);
+        for (unsigned i = 0; i < _METHOD_MAX; i++) {
+                MethodNeeds needs = i == METHOD_CLIENTS || i == METHOD_HISTORY ? METHOD_OWN : METHOD_ANY;
+
+                for (size_t a = 0; a < ARRAY_SIZE(admin); a++)
+                        if (text_starts_with(text_of(method_table[i].name), text_of(admin[a])))
+                                needs = METHOD_ADMIN;
+                ck_assert_int_eq(method_table[i].needs, needs);
         }
         ck_assert(method_table[METHOD_RESOLVE].idempotent);
         ck_assert(!method_table[METHOD_VIEW_CREATE].idempotent);

@@ -53,7 +53,7 @@ START_TEST(test_reads_any_order_width_and_unknown_keys)
                               "\xaa" "capability\xd1\xff\x00", &resolve), 0);
         ck_assert_int_eq(resolve.view, 5);
         ck_assert_int_eq(queries[0].capability.value, -256);
-        ck_assert_int_eq(READ("\x83\xa5" "fresh\xc3\xa4view\x01\xa7queries\x91\x85" LAYER DEVICE MODE "\xa5later\x81\xa1k\x92\x01\x02"
+        ck_assert_int_eq(READ("\x83\xa5" "sworn\xc3\xa4view\x01\xa7queries\x91\x85" LAYER DEVICE MODE "\xa5later\x81\xa1k\x92\x01\x02"
                               "\xa4" "area\xcb........", &resolve), 0);
         ck_assert_int_eq(READ("\x82\xa4view\x01\xa7queries\x90", &resolve), 0);
         ck_assert_uint_eq(resolve.queries.n, 0);
@@ -77,6 +77,10 @@ START_TEST(test_leaves_the_rest_to_the_codec)
         ck_assert_int_eq(READ("\x82\xd9\x04view\x01\xa7queries\x90", &resolve), 1);
         ck_assert_int_eq(READ("\x82\xa4view\x01\xa7queries\x95" GOOD GOOD GOOD GOOD GOOD, &resolve), 1);
         ck_assert_int_eq(READ("\x91\x01", &resolve), 1);
+        /* Wherever it stands, whatever it says. */
+        ck_assert_int_eq(READ("\x83\xa5" "fresh\xc3\xa4view\x01\xa7queries\x90", &resolve), 1);
+        ck_assert_int_eq(READ("\x83\xa4view\x01\xa7queries\x90\xa5" "fresh\xc0", &resolve), 1);
+        ck_assert_int_eq(READ("\x83\xa4view\x01\xa7queries\x90\xd9\x05" "fresh\xc2", &resolve), 1);
         ck_assert_int_eq(resolve.view, 77);
 }
 END_TEST

@@ -190,6 +190,16 @@ static MsgAnswer acquire_facts(const MsgAcquireResult *result)
         return answer;
 }
 
+static int kernel_set_digest(kd_kernel *kernel, Text digest, kd_error *error)
+{
+        Text copy;
+
+        if (arena_copy(&kernel->arena, digest, &copy) < 0)
+                return failure_memory(error);
+        kernel->answer.digest = copy.data;
+        return 0;
+}
+
 static int kernel_fill(kd_kernel *kernel, const MsgAcquireResult *result, kd_error *error)
 {
         MsgAnswer facts = acquire_facts(result);
@@ -200,6 +210,8 @@ static int kernel_fill(kd_kernel *kernel, const MsgAcquireResult *result, kd_err
         kernel->lease = result->lease;
         kernel->native = result->native;
         r = answer_fill(kernel->client, kernel->epoch, &facts, &kernel->arena, &kernel->answer, error);
+        if (!r)
+                r = kernel_set_digest(kernel, result->digest, error);
         if (!r && result->metadata.data)
                 r = kernel_set_metadata(kernel, result->metadata, error);
         if (r)
@@ -233,34 +245,40 @@ static int kernel_new(kd_client *client, Call *call, kd_kernel **ret_kernel, kd_
         return r;
 }
 
-static int acquire_call(kd_client *client, uint32_t view, const kd_query *query, int64_t deadline_ms, Call **ret_call,
-                        kd_error *error)
+/* One acquire of the caller's. */
+typedef struct Acquiring {
+        kd_client *client;
+        MsgAcquire message;  /* its deadline is set */
+        const uint32_t *view; /* the caller's number; NULL: by repository */
+        kd_progress progress;
+        void *data;
+} Acquiring;
+
+static int acquire_call(Acquiring *acquiring, Call **ret_call, kd_error *error)
 {
-        MsgQuery question = query_message(query);
-        MsgAcquire message = { .query = &question, .deadline_ms = INTEGER_PRESENT(deadline_ms) };
         uint32_t remote;
         int r;
 
-        r = view_remote(client, view, &remote, error);
-        if (r)
-                return r;
-        message.view = INTEGER_PRESENT(remote);
-        return call_new(client, METHOD_ACQUIRE, &message, ret_call, error);
+        if (acquiring->view) {
+                r = view_remote(acquiring->client, *acquiring->view, &remote, error);
+                if (r)
+                        return r;
+                acquiring->message.view = INTEGER_PRESENT(remote);
+        }
+        return call_new(acquiring->client, METHOD_ACQUIRE, &acquiring->message, ret_call, error);
 }
 
-int kd_acquire(kd_client *client, uint32_t view, const kd_query *query, int64_t deadline_ms, kd_progress progress,
-               void *data, kd_kernel **ret_kernel, kd_error *error)
+static int acquire_run(Acquiring *acquiring, kd_kernel **ret_kernel, kd_error *error)
 {
         CLEANUP(call_freep) Call *call = NULL;
-        int64_t wait_ms = deadline_ms > 0 ? deadline_ms : LIMIT_ACQUIRE_MS;
+        kd_client *client = acquiring->client;
+        int64_t wait_ms = acquiring->message.deadline_ms.value;
         int r;
 
-        r = query_check(query, error);
-        if (!r)
-                r = client_lock(client, error);
+        r = client_lock(client, error);
         if (r)
                 return r;
-        r = acquire_call(client, view, query, wait_ms, &call, error);
+        r = acquire_call(acquiring, &call, error);
         if (!r) {
                 /* The daemon keeps the deadline; we only notice when it does not. */
                 int64_t until = client_deadline(client, wait_ms > INT64_MAX - client->timeout_ms ?
@@ -268,9 +286,60 @@ int kd_acquire(kd_client *client, uint32_t view, const kd_query *query, int64_t 
 
                 call_start(call);
                 client_drive(client, false);
-                r = acquire_await(&call, until, progress, data, error);
+                r = acquire_await(&call, until, acquiring->progress, acquiring->data, error);
                 (void)client_dispatch(client);
         }
         client_unlock(client);
         return r ? r : kernel_new(client, call, ret_kernel, error);
+}
+
+static MsgAcquire acquire_message(unsigned flags, int64_t deadline_ms)
+{
+        return (MsgAcquire){
+                .fresh = flags & KD_FRESH,
+                .trust_remote_code = flags & KD_TRUST_REMOTE_CODE,
+                .deadline_ms = INTEGER_PRESENT(deadline_ms > 0 ? deadline_ms : LIMIT_ACQUIRE_MS),
+        };
+}
+
+#define ACQUIRE_FLAGS (KD_FRESH | KD_TRUST_REMOTE_CODE)
+
+int kd_acquire(kd_client *client, uint32_t view, const kd_query *query, unsigned flags, int64_t deadline_ms,
+               kd_progress progress, void *data, kd_kernel **ret_kernel, kd_error *error)
+{
+        Acquiring acquiring = { .client = client, .message = acquire_message(flags, deadline_ms), .view = &view,
+                                .progress = progress, .data = data };
+        MsgQuery question;
+        int r;
+
+        r = query_check(query, error);
+        if (!r)
+                r = flags_check(flags, ACQUIRE_FLAGS, error);
+        if (r)
+                return r;
+        question = query_message(query);
+        acquiring.message.query = &question;
+        return acquire_run(&acquiring, ret_kernel, error);
+}
+
+int kd_acquire_repository(kd_client *client, const kd_repository_query *query, unsigned flags, int64_t deadline_ms,
+                          kd_progress progress, void *data, kd_kernel **ret_kernel, kd_error *error)
+{
+        Acquiring acquiring = { .client = client, .message = acquire_message(flags, deadline_ms),
+                                .progress = progress, .data = data };
+        MsgAcquire *message = &acquiring.message;
+        int r;
+
+        if (!query->repo)
+                return failure_refuse(error, FAULT_BAD_REQUEST, "a repository is asked for without its name: set `repo`");
+        r = flags_check(flags, ACQUIRE_FLAGS, error);
+        if (r)
+                return r;
+        message->repo = text_of(query->repo);
+        message->version = optional_of(query->version);
+        message->revision = text_of(query->revision);
+        message->device = text_of(query->device);
+        message->capability = optional_of(query->capability);
+        message->arch = text_of(query->arch);
+        return acquire_run(&acquiring, ret_kernel, error);
 }

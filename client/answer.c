@@ -1,5 +1,7 @@
 #include "client/answer.h"
 
+#include <errno.h>
+
 #include "client/failure.h"
 
 static int64_t optional_or(OptionalInteger from)
@@ -64,7 +66,7 @@ static int answer_fill_facts(const MsgAnswer *from, Arena *arena, kd_answer *ans
                 { from->layer, &answer->layer },     { from->mode, &answer->mode },
                 { from->source, &answer->source },   { from->commit, &answer->commit },
                 { from->variant, &answer->variant }, { from->arch, &answer->arch },
-                { from->state, &answer->state },
+                { from->state, &answer->state },     { from->redirect, &answer->redirect },
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(texts); ++i)
@@ -97,7 +99,7 @@ MsgQuery query_message(const kd_query *query)
         return (MsgQuery){
                 .layer = text_of(query->layer),
                 .device = text_of(query->device),
-                .capability = query->capability == -1 ? INTEGER_ABSENT : INTEGER_PRESENT(query->capability),
+                .capability = optional_of(query->capability),
                 .mode = text_of(query->mode),
                 .arch = text_of(query->arch),
         };
@@ -108,4 +110,12 @@ int query_check(const kd_query *query, kd_error *error)
         if (query->layer && query->device && query->mode)
                 return 0;
         return failure_refuse(error, FAULT_BAD_REQUEST, "a query names layer, device and mode: set all three");
+}
+
+int flags_check(unsigned flags, unsigned allowed, kd_error *error)
+{
+        if (!(flags & ~allowed))
+                return 0;
+        return failure_set(error, -EINVAL, "flags 0x%x are none of this function: use those that kernelsd.h names",
+                           flags & ~allowed);
 }

@@ -16,3 +16,6 @@ MsgQuery query_message(const kd_query *query);
 
 /* KD_BAD_REQUEST where a text is missing that must be there. */
 int query_check(const kd_query *query, kd_error *error);
+
+/* -EINVAL where there are others than `allowed`. */
+int flags_check(unsigned flags, unsigned allowed, kd_error *error);

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "client/failure.h"
+#include "client/offline.h"
 #include "proto/base/alloc.h"
 
 #define TIMEOUT_MS 5000 /* nscd's default for the same purpose */
@@ -100,6 +101,7 @@ kd_client *client_unref(kd_client *client)
         arena_deinit(&client->texts);
         alloc_free(client->named);
         alloc_free(client->program);
+        alloc_free(client->job);
         wake_close(&client->wake);
         fork_guard_deinit(&client->guard);
         (void)pthread_cond_destroy(&client->changed);
@@ -108,20 +110,25 @@ kd_client *client_unref(kd_client *client)
         return NULL;
 }
 
+/* 0 or -ENOMEM; NULL stays NULL. */
+static int option_copy(const char *option, char **ret_copy)
+{
+        if (!option)
+                return 0;
+        *ret_copy = alloc_text(option, strlen(option));
+        return *ret_copy ? 0 : -ENOMEM;
+}
+
 static int client_copy_options(kd_client *client, const kd_options *options)
 {
         const char *program = options->client ? options->client : "libkernelsd " KERNELSD_VERSION;
 
         client->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
         client->native = options->native;
-        client->program = alloc_text(program, strlen(program));
-        if (!client->program)
+        client->offline = options->offline < 0 ? offline_by_environment() : options->offline > 0;
+        if (option_copy(program, &client->program) < 0 || option_copy(options->socket, &client->named) < 0 ||
+            option_copy(options->job, &client->job) < 0)
                 return -ENOMEM;
-        if (options->socket) {
-                client->named = alloc_text(options->socket, strlen(options->socket));
-                if (!client->named)
-                        return -ENOMEM;
-        }
         return client_environment_init(&client->environment, options->environment);
 }
 

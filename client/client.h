@@ -31,7 +31,9 @@ struct kd_client {
 
         char *named;             /* the socket of kd_options; NULL: search */
         char *program;           /* `client` of hello */
+        char *job;               /* or NULL */
         bool native;
+        bool offline;
         int timeout_ms;
         int64_t (*clock_ms)(void); /* monotonic; tests have their own */
         ClientEnvironment environment;
@@ -101,7 +103,8 @@ int client_ensure(kd_client *client, int wait_ms, int64_t deadline_ms, kd_error 
  * was not over in time: then it is abandoned and *call NULL. */
 int call_await(Call **call, int64_t deadline_ms, kd_error *error);
 
-/* call_start and call_await, with the client's own timeout. */
+/* call_start and call_await; call_run with the client's own timeout. */
+int call_run_for(Call **call, int64_t wait_ms, kd_error *error);
 int call_run(Call **call, kd_error *error);
 
 /* --- reconnect.c; under the lock --- */

@@ -277,11 +277,16 @@ int call_await(Call **call, int64_t deadline_ms, kd_error *error)
         return (*call)->code ? failure_copy(error, &(*call)->error) : 0;
 }
 
-int call_run(Call **call, kd_error *error)
+int call_run_for(Call **call, int64_t wait_ms, kd_error *error)
 {
         kd_client *client = (*call)->client;
 
         call_start(*call);
         client_drive(client, false);
-        return call_await(call, client_deadline(client, client->timeout_ms), error);
+        return call_await(call, client_deadline(client, wait_ms), error);
+}
+
+int call_run(Call **call, kd_error *error)
+{
+        return call_run_for(call, (*call)->client->timeout_ms, error);
 }

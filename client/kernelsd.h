@@ -87,9 +87,13 @@ typedef struct kd_options {
         const kd_environment *environment; /* NULL: cpu and os of this process alone */
         bool native;                      /* this program loads native kernels (kd_native) */
         int timeout_ms;                   /* for a call other than acquire; 0: 5,000 */
+        const char *job;                  /* clients of the same user that name the same job get the same commit of a
+                                             version, whenever they ask for it; NULL: this client alone remembers */
+        int offline;                      /* 1: nothing is asked of the Hub for this client; 0: it may be; -1: as
+                                             HF_HUB_OFFLINE says in the environment, else TRANSFORMERS_OFFLINE */
 } kd_options;
 
-#define KD_OPTIONS_INIT { NULL, NULL, NULL, false, 0 }
+#define KD_OPTIONS_INIT { NULL, NULL, NULL, false, 0, NULL, -1 }
 
 /* Connects, checks whom the socket belongs to, says hello. options may be
  * NULL. The client is freed with kd_close. -ENOENT, -ECONNREFUSED: no daemon;
@@ -176,19 +180,26 @@ typedef struct kd_answer {
         const char *locked;
         const char *path;      /* the directory that the host mapping, or this process, named */
         const char *reference_layer;
+        const char *redirect;  /* the repository that the Hub's redirect of `repo` leads to */
         const char *commit;
         int64_t commit_age_s;
         const char *variant;
         const char *arch;      /* "ok", "unknown" */
-        const char *state;     /* "local", "unknown" */
+        const char *state;     /* "ready", "absent", "unknown", "local" */
+        const char *digest;    /* of kd_acquire and kd_acquire_repository: "ok"; "missing": the kernel states none */
 } kd_answer;
 
 typedef struct kd_answers kd_answers;
 
+/* Flags of resolve and acquire. */
+#define KD_FRESH 1u             /* the commits of now, not those that the client or its job had */
+#define KD_TRUST_REMOTE_CODE 2u /* acquire: takes the kernel of a publisher whom nobody trusts; lifts no denial */
+
 /* Resolves any number of queries, at most 1,024 at a time, which are answered
  * from one generation; every query has its own answer or error, in order. What
- * fails as a whole (no such view, no daemon) is the function's error. */
-KD_PUBLIC int kd_resolve(kd_client *client, uint32_t view, const kd_query *queries, size_t n_queries,
+ * fails as a whole (no such view, no daemon) is the function's error. flags: 0
+ * or KD_FRESH; -EINVAL for others. */
+KD_PUBLIC int kd_resolve(kd_client *client, uint32_t view, const kd_query *queries, size_t n_queries, unsigned flags,
                          kd_answers **ret_answers, kd_error *error);
 
 /* How many answers there are; number 0 to count - 1, else NULL; the generation
@@ -208,10 +219,29 @@ typedef struct kd_kernel kd_kernel;
  * then returns KD_CANCELLED. */
 typedef int (*kd_progress)(void *data, int64_t files, int64_t files_total, int64_t bytes, int64_t bytes_total);
 
-/* Resolves one query, has the kernel checked, and takes a lease on it: its
- * files stay until kd_kernel_free, in children too. deadline_ms 0: 600,000. */
-KD_PUBLIC int kd_acquire(kd_client *client, uint32_t view, const kd_query *query, int64_t deadline_ms,
+/* Resolves one query, has the kernel fetched where it is not there, and
+ * checked, and takes a lease on it: its files stay until kd_kernel_free, in
+ * children too. flags: KD_FRESH and KD_TRUST_REMOTE_CODE, or 0; -EINVAL for
+ * others. deadline_ms 0: 600,000. */
+KD_PUBLIC int kd_acquire(kd_client *client, uint32_t view, const kd_query *query, unsigned flags, int64_t deadline_ms,
                          kd_progress progress, void *data, kd_kernel **ret_kernel, kd_error *error);
+
+/* A kernel by its repository, whatever a mapping says. */
+typedef struct kd_repository_query {
+        const char *repo;      /* "org/name" */
+        int64_t version;       /* >= 0; -1: none, then revision says it */
+        const char *revision;  /* a branch, a tag or a commit; or NULL */
+        const char *device;    /* "cuda"; NULL: that of the environment's backend */
+        int64_t capability;    /* as in kd_query */
+        const char *arch;      /* as in kd_query */
+} kd_repository_query;
+
+#define KD_REPOSITORY_QUERY_INIT { NULL, -1, NULL, NULL, -1, NULL }
+
+/* As kd_acquire; the answer then has no layer, mode or source. */
+KD_PUBLIC int kd_acquire_repository(kd_client *client, const kd_repository_query *query, unsigned flags,
+                                    int64_t deadline_ms, kd_progress progress, void *data, kd_kernel **ret_kernel,
+                                    kd_error *error);
 
 /* Gives the lease back, unloads what kd_native loaded. NULL is allowed; returns
  * NULL. Also after kd_close. */
@@ -320,7 +350,8 @@ KD_PUBLIC char *kd_value_to_json(const kd_value *value, int indent);
  * freed with kd_value_free. Methods for which there is a function that keeps
  * count (hello, environment.set, view.*, acquire, release) are refused with
  * -EINVAL, as are params that are no map, or have more than 7 lists and maps
- * inside each other. */
+ * inside each other. It waits for timeout_ms; of a method that has the key
+ * `deadline_ms` for so much longer (not there: 600,000). */
 KD_PUBLIC int kd_call(kd_client *client, const char *method, const kd_value *params, kd_value **ret_result,
                       kd_error *error);
 

@@ -183,6 +183,8 @@ static int session_hello(kd_client *client, Call *before, kd_error *error)
                 .client = text_of(client->program),
                 .environment = &client->environment.message,
                 .native = client->native,
+                .job = text_of(client->job),
+                .offline = client->offline,
         };
         Call *call;
         int r;

@@ -43,11 +43,6 @@ static bool entry_replaces(const RecordEntry *a, const RecordEntry *b)
                entry_min(a) == entry_min(b) && entry_max(a) == entry_max(b);
 }
 
-static OptionalInteger optional_of(int64_t value)
-{
-        return value == -1 ? INTEGER_ABSENT : INTEGER_PRESENT(value);
-}
-
 static size_t string_room(const char *string)
 {
         return string ? strlen(string) + 1 : 0;

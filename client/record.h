@@ -16,6 +16,12 @@
 #include "proto/base/cleanup.h"
 #include "proto/schema.h"
 
+/* A number of the caller's, of which -1 is none. */
+static inline OptionalInteger optional_of(int64_t value)
+{
+        return value == -1 ? INTEGER_ABSENT : INTEGER_PRESENT(value);
+}
+
 typedef struct RecordReference {
         Text mode;
         Text repo;

@@ -90,6 +90,20 @@ static int request_new(kd_client *client, MethodNumber method, const kd_value *p
         return r;
 }
 
+/* How long the answer may take: a method that asks the Hub says it itself. */
+static int64_t request_patience(const kd_client *client, MethodNumber method, const kd_value *params)
+{
+        const SchemaStruct *schema = method_table[method].params;
+        int64_t deadline_ms = 0;
+
+        for (size_t i = 0; i < schema->n_keys; ++i)
+                if (!strcmp(schema->keys[i].name, "deadline_ms"))
+                        deadline_ms = kd_value_as_integer(kd_value_get(params, "deadline_ms"), LIMIT_ACQUIRE_MS);
+        if (deadline_ms < 0)
+                return client->timeout_ms;
+        return deadline_ms > INT64_MAX - client->timeout_ms ? INT64_MAX : deadline_ms + client->timeout_ms;
+}
+
 int kd_call(kd_client *client, const char *method, const kd_value *params, kd_value **ret_result, kd_error *error)
 {
         CLEANUP(call_freep) Call *call = NULL;
@@ -103,7 +117,7 @@ int kd_call(kd_client *client, const char *method, const kd_value *params, kd_va
                 return r;
         r = request_new(client, number, params, &call, error);
         if (!r)
-                r = call_run(&call, error);
+                r = call_run_for(&call, request_patience(client, number, params), error);
         client_unlock(client);
         return r ? r : value_decode(call->body, call->body_size, ret_result, error);
 }

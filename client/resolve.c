@@ -15,18 +15,27 @@ struct kd_answers {
 
 DEFINE_CLEANUP(kd_answers *, kd_answers_free)
 
+/* What all parts of one resolve share. */
+typedef struct Resolving {
+        kd_client *client;
+        uint32_t view;
+        bool fresh;
+        MsgQuery *queries;
+        kd_answers *answers;
+} Resolving;
+
 /* The encoded call; under the lock, since it holds the daemon's number of the view. */
-static int resolve_call(kd_client *client, uint32_t view, MsgQuery *queries, size_t n, Call **ret_call, kd_error *error)
+static int resolve_call(const Resolving *resolving, size_t n, Call **ret_call, kd_error *error)
 {
-        MsgResolve message = { .queries = { queries, n } };
+        MsgResolve message = { .queries = { resolving->queries + resolving->answers->n, n }, .fresh = resolving->fresh };
         uint32_t remote;
         int r;
 
-        r = view_remote(client, view, &remote, error);
+        r = view_remote(resolving->client, resolving->view, &remote, error);
         if (r)
                 return r;
         message.view = remote;
-        return call_new(client, METHOD_RESOLVE, &message, ret_call, error);
+        return call_new(resolving->client, METHOD_RESOLVE, &message, ret_call, error);
 }
 
 static int resolve_refuse(kd_error *error, size_t n_answers, size_t n)
@@ -60,20 +69,20 @@ static int resolve_read(kd_client *client, const Call *call, kd_answers *answers
         return 0;
 }
 
-static int resolve_part(kd_client *client, uint32_t view, MsgQuery *queries, size_t n, kd_answers *answers,
-                        kd_error *error)
+/* The next n queries. */
+static int resolve_part(const Resolving *resolving, size_t n, kd_error *error)
 {
         CLEANUP(call_freep) Call *call = NULL;
         int r;
 
-        r = client_lock(client, error);
+        r = client_lock(resolving->client, error);
         if (r < 0)
                 return r;
-        r = resolve_call(client, view, queries, n, &call, error);
+        r = resolve_call(resolving, n, &call, error);
         if (!r)
                 r = call_run(&call, error);
-        client_unlock(client);
-        return r ? r : resolve_read(client, call, answers, n, error);
+        client_unlock(resolving->client);
+        return r ? r : resolve_read(resolving->client, call, resolving->answers, n, error);
 }
 
 static int answers_new(size_t n, kd_answers **ret_answers)
@@ -91,14 +100,14 @@ static int answers_new(size_t n, kd_answers **ret_answers)
 
 /* As many at once as the protocol takes; where the answers would not fit into
  * one message, half as many. */
-static int resolve_all(kd_client *client, uint32_t view, MsgQuery *queries, size_t n, kd_answers *answers,
-                       kd_error *error)
+static int resolve_all(const Resolving *resolving, size_t n, kd_error *error)
 {
+        const kd_answers *answers = resolving->answers;
         size_t most = LIMIT_QUERIES;
 
         while (answers->n < n) {
                 size_t take = n - answers->n < most ? n - answers->n : most;
-                int r = resolve_part(client, view, queries + answers->n, take, answers, error);
+                int r = resolve_part(resolving, take, error);
 
                 if (r == KD_TOO_LARGE && take > 1)
                         most = take / 2;
@@ -108,14 +117,18 @@ static int resolve_all(kd_client *client, uint32_t view, MsgQuery *queries, size
         return 0;
 }
 
-int kd_resolve(kd_client *client, uint32_t view, const kd_query *queries, size_t n_queries, kd_answers **ret_answers,
-               kd_error *error)
+int kd_resolve(kd_client *client, uint32_t view, const kd_query *queries, size_t n_queries, unsigned flags,
+               kd_answers **ret_answers, kd_error *error)
 {
         CLEANUP(kd_answers_freep) kd_answers *answers = NULL;
         CLEANUP_ALLOC MsgQuery *messages = alloc_zeroed(n_queries, sizeof(*messages));
+        Resolving resolving = { .client = client, .view = view, .fresh = flags & KD_FRESH, .queries = messages };
         kd_error inner;
         int r;
 
+        r = flags_check(flags, KD_FRESH, error);
+        if (r)
+                return r;
         if (!messages || answers_new(n_queries, &answers) < 0)
                 return failure_memory(error);
         for (size_t i = 0; i < n_queries; ++i) {
@@ -124,7 +137,8 @@ int kd_resolve(kd_client *client, uint32_t view, const kd_query *queries, size_t
                         return r;
                 messages[i] = query_message(&queries[i]);
         }
-        r = resolve_all(client, view, messages, n_queries, answers, &inner);
+        resolving.answers = answers;
+        r = resolve_all(&resolving, n_queries, &inner);
         if (r)
                 return failure_copy(error, &inner);
         *ret_answers = STEAL(answers);

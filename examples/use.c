@@ -100,7 +100,7 @@ int main(int argc, char **argv)
         options.native = true; /* this program loads kernels by kd_native */
         code = kd_connect(&options, &client, &error);
         if (code == 0)
-                code = kd_acquire(client, KD_VIEW_HOST, &query, 0, NULL, NULL, &kernel, &error);
+                code = kd_acquire(client, KD_VIEW_HOST, &query, 0, 0, NULL, NULL, &kernel, &error);
         if (code == 0)
                 code = run_and_check(kernel, &error);
         if (code == 0 && argc > 1 && strcmp(argv[1], "--hold") == 0)

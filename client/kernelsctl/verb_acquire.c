@@ -71,7 +71,7 @@ int verb_acquire(const Arguments *arguments)
         }
         r = connect_client(arguments, CONNECT_PLAIN, &client, &error);
         if (!r)
-                r = kd_acquire(client, KD_VIEW_SESSION, &query, deadline, NULL, NULL, &kernel, &error);
+                r = kd_acquire(client, KD_VIEW_SESSION, &query, 0, deadline, NULL, NULL, &kernel, &error);
         if (r)
                 return output_error("acquire", json, &error);
         if (arguments->command)

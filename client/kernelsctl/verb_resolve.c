@@ -83,7 +83,7 @@ int verb_resolve(const Arguments *arguments)
         }
         r = connect_client(arguments, CONNECT_PLAIN, &client, &error);
         if (!r)
-                r = kd_resolve(client, KD_VIEW_SESSION, queries, arguments->n_words, &answers, &error);
+                r = kd_resolve(client, KD_VIEW_SESSION, queries, arguments->n_words, 0, &answers, &error);
         free(queries);
         if (r)
                 return output_error("resolve", json, &error);

@@ -180,7 +180,7 @@ static void run_query(Scopes *scopes, const json_t *step, size_t number, Verdict
         };
         kd_answers *answers;
         kd_error error = { 0 };
-        int r = kd_resolve(scopes->client, scopes->views[scopes->n - 1], &query, 1, &answers, &error);
+        int r = kd_resolve(scopes->client, scopes->views[scopes->n - 1], &query, 1, 0, &answers, &error);
 
         if (r != 0) {
                 check_error(verdict, number, json_object_get(step, "expect"), r, error.message);

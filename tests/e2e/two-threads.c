@@ -36,7 +36,7 @@ static void look_up(Side *side, uint32_t view)
         for (int i = 0; i < LOOKUPS; i++) {
                 const kd_answer *answer;
 
-                if (kd_resolve(client, view, &query, 1, &answers, &error) != 0) {
+                if (kd_resolve(client, view, &query, 1, 0, &answers, &error) != 0) {
                         fail(side, "resolve", &error);
                         return;
                 }

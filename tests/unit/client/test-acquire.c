@@ -85,7 +85,7 @@ START_TEST(test_kernel)
         Peer peer;
         kd_client *client = begin(&peer, 1, script_kernel);
 
-        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, NULL, NULL, &here, NULL), 0);
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, 0, NULL, NULL, &here, NULL), 0);
         ck_assert_str_eq(kd_kernel_path(here), "/usr");
         ck_assert_str_eq(kd_kernel_answer(here)->variant, "tvm-ffi01-cpu-x86_64-linux");
         ck_assert_str_eq(kd_kernel_answer(here)->path, "/opt/x");
@@ -94,7 +94,7 @@ START_TEST(test_kernel)
         ck_assert_uint_eq(size, 2);
         ck_assert_int_eq(fcntl(kd_kernel_fd(here), F_GETFD), FD_CLOEXEC);
         /* The daemon's path is another folder here: by the descriptor then. */
-        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 1234, NULL, NULL, &elsewhere, NULL), 0);
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, 1234, NULL, NULL, &elsewhere, NULL), 0);
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", kd_kernel_fd(elsewhere));
         ck_assert_str_eq(kd_kernel_path(elsewhere), path);
         ck_assert_ptr_null(kd_kernel_free(here));
@@ -131,7 +131,7 @@ START_TEST(test_free_tells)
         Peer peer;
         kd_client *client = begin(&peer, 1, script_told);
 
-        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, NULL, NULL, &kernel, NULL), 0);
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, 0, NULL, NULL, &kernel, NULL), 0);
         ck_assert_int_eq(kd_start(client, "status", NULL, told_done, &n_told, &pending, NULL), 0);
         item.fd = kd_fd(client);
         ck_assert_int_eq(poll(&item, 1, -1), 1);
@@ -196,7 +196,7 @@ START_TEST(test_given_up)
         Peer peer;
         kd_client *client = begin(&peer, 1, script_progress);
 
-        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, progress_twice, &n, &kernel, &error),
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, 0, progress_twice, &n, &kernel, &error),
                          KD_CANCELLED);
         ck_assert_str_eq(error.name, "cancelled");
         ck_assert_int_eq(n, 2);
@@ -241,7 +241,7 @@ START_TEST(test_given_up_with_answer)
         Peer peer;
         kd_client *client = begin(&peer, 1, script_answered);
 
-        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, progress_asks, client, &kernel, NULL),
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, 0, progress_asks, client, &kernel, NULL),
                          KD_CANCELLED);
         end(&peer, client);
 }
@@ -270,7 +270,7 @@ START_TEST(test_timeout)
         kd_client *client = begin(&peer, 1, script_silent);
 
         client->clock_ms = fake_clock;
-        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 1, NULL, NULL, &kernel, &error), -ETIMEDOUT);
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, 1, NULL, NULL, &kernel, &error), -ETIMEDOUT);
         end(&peer, client);
 }
 END_TEST
@@ -297,8 +297,8 @@ START_TEST(test_refused)
         Peer peer;
         kd_client *client = begin(&peer, 1, script_nothing);
 
-        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, NULL, NULL, &kernel, &error), -EBADMSG);
-        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, NULL, NULL, &kernel, &error), KD_NO_VARIANT);
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, 0, NULL, NULL, &kernel, &error), -EBADMSG);
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, 0, NULL, NULL, &kernel, &error), KD_NO_VARIANT);
         end(&peer, client);
 }
 END_TEST
@@ -337,7 +337,7 @@ START_TEST(test_local)
         (void)snprintf(folder, sizeof(folder), "%s/torch-cpu", path);
         ck_assert_int_eq(mkdir(folder, 0755), 0);
         ck_assert_int_eq(kd_view_extend(client, KD_VIEW_SESSION, true, &entry, 1, NULL), 0);
-        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, NULL, NULL, &kernel, NULL), 0);
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, 0, NULL, NULL, &kernel, NULL), 0);
         ck_assert_str_eq(kd_kernel_path(kernel), folder);
         ck_assert_str_eq(kd_kernel_answer(kernel)->path, path);
         ck_assert_int_ge(kd_kernel_fd(kernel), 0);
@@ -380,8 +380,128 @@ START_TEST(test_local_elsewhere)
         (void)snprintf(folder, sizeof(folder), "%s/late", path);
         ck_assert_int_eq(mkdir(folder, 0755), 0); /* the daemon was never told of it */
         for (size_t i = 0; i < ARRAY_SIZE(no_variants); ++i)
-                ck_assert_msg(kd_acquire(client, KD_VIEW_SESSION, &query, 0, NULL, NULL, &kernel, NULL) == -EBADMSG,
+                ck_assert_msg(kd_acquire(client, KD_VIEW_SESSION, &query, 0, 0, NULL, NULL, &kernel, NULL) == -EBADMSG,
                               "\"%s\"", no_variants[i] ? no_variants[i] : "nil");
+        end(&peer, client);
+}
+END_TEST
+
+/* --- flags, and by repository --- */
+
+static bool peer_truth(Peer *peer, const char *key)
+{
+        return kd_value_as_bool(kd_value_get(peer->params, key));
+}
+
+static void script_flags(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        for (unsigned flags = 0; flags < 4; ++flags) {
+                peer_expect(peer, "acquire");
+                ck_assert_int_eq(peer_truth(peer, "fresh"), flags & KD_FRESH);
+                ck_assert_int_eq(peer_truth(peer, "trust_remote_code"), !!(flags & KD_TRUST_REMOTE_CODE));
+                peer_refuse(peer, peer->id, KD_UNTRUSTED, "nobody trusts o");
+        }
+        peer_expect(peer, "resolve");
+        ck_assert(!peer_truth(peer, "fresh"));
+        peer_answer(peer, peer->id, peer_answers(peer), -1, 0);
+        peer_expect(peer, "resolve");
+        ck_assert(peer_truth(peer, "fresh"));
+        peer_answer(peer, peer->id, peer_answers(peer), -1, 0);
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_flags)
+{
+        const kd_repository_query repository = KD_REPOSITORY_QUERY_INIT;
+        kd_answers *answers;
+        kd_kernel *kernel;
+        kd_error error;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_flags);
+
+        for (unsigned flags = 0; flags < 4; ++flags)
+                ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, flags, 0, NULL, NULL, &kernel, NULL), KD_UNTRUSTED);
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 4, 0, NULL, NULL, &kernel, &error), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(error.message, "0x4"));
+        for (unsigned flags = 0; flags < 2; ++flags) {
+                ck_assert_int_eq(kd_resolve(client, KD_VIEW_SESSION, &query, 1, flags, &answers, NULL), 0);
+                (void)kd_answers_free(answers);
+        }
+        ck_assert_int_eq(kd_resolve(client, KD_VIEW_SESSION, &query, 1, KD_TRUST_REMOTE_CODE, &answers, NULL), -EINVAL);
+        ck_assert_int_eq(kd_acquire_repository(client, &repository, 0, 0, NULL, NULL, &kernel, &error), KD_BAD_REQUEST);
+        end(&peer, client);
+}
+END_TEST
+
+/* A kernel of a repository: no layer, no mode. */
+static kd_value *repository_result(void)
+{
+        kd_value *result = peer_map("redirect", "p/n", "commit", "0123456789abcdef0123456789abcdef01234567", "#commit_age_s",
+                                    5, "variant", "torch-cpu", "arch", "unknown", "state", "ready", "#generation", 3, "path",
+                                    "/usr", "#lease", 18, "digest", "missing", NULL);
+
+        ck_assert_int_eq(kd_value_set(result, "reference", peer_map("repo", "o/n", "#version", 1, NULL)), 0);
+        return result;
+}
+
+static void answer_repository(Peer *peer)
+{
+        int fd = open("/usr", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        peer_answer(peer, peer->id, repository_result(), fd, 0);
+        close(fd);
+}
+
+/* The first connection ends under the acquire, which is asked for once more. */
+static void script_repository(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        peer_expect(peer, "acquire");
+        ck_assert_str_eq(peer_text(peer, "repo"), "o/n");
+        ck_assert_int_eq(peer_integer(peer, "version"), 1);
+        ck_assert_int_eq(peer_integer(peer, "capability"), 90);
+        ck_assert_str_eq(peer_text(peer, "device"), "cuda");
+        ck_assert_int_eq(peer_integer(peer, "deadline_ms"), 77);
+        ck_assert(peer_truth(peer, "fresh") && !peer_truth(peer, "trust_remote_code"));
+        for (size_t i = 0; i < 4; ++i) {
+                static const char *const absent[] = { "view", "query", "revision", "arch" };
+
+                ck_assert_int_eq(kd_value_kind(kd_value_get(peer->params, absent[i])), KD_NIL);
+        }
+        if (n == 0)
+                return;
+        answer_repository(peer);
+        peer_expect(peer, "release");
+        ck_assert_int_eq(peer_integer(peer, "lease"), 18);
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_repository)
+{
+        kd_repository_query repository = KD_REPOSITORY_QUERY_INIT;
+        const kd_answer *answer;
+        kd_forward function;
+        kd_kernel *kernel;
+        Peer peer;
+        kd_client *client = begin(&peer, 2, script_repository);
+
+        repository.repo = "o/n";
+        repository.version = 1;
+        repository.device = "cuda";
+        repository.capability = 90;
+        ck_assert_int_eq(kd_acquire_repository(client, &repository, KD_FRESH, 77, NULL, NULL, &kernel, NULL), 0);
+        answer = kd_kernel_answer(kernel);
+        ck_assert(!answer->layer && !answer->mode && !answer->source && answer->min_capability == -1);
+        ck_assert_str_eq(answer->repo, "o/n");
+        ck_assert_int_eq(answer->version, 1);
+        ck_assert_str_eq(answer->redirect, "p/n");
+        ck_assert_int_eq(answer->commit_age_s, 5);
+        ck_assert_str_eq(answer->state, "ready");
+        ck_assert_str_eq(answer->digest, "missing");
+        ck_assert_str_eq(kd_kernel_path(kernel), "/usr");
+        ck_assert_int_eq(kd_native(kernel, NULL, &function, NULL), -ENOENT);
+        (void)kd_kernel_free(kernel);
         end(&peer, client);
 }
 END_TEST
@@ -405,7 +525,7 @@ static kd_kernel *acquire_next(kd_client *client)
 {
         kd_kernel *kernel;
 
-        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, NULL, NULL, &kernel, NULL), 0);
+        ck_assert_int_eq(kd_acquire(client, KD_VIEW_SESSION, &query, 0, 0, NULL, NULL, &kernel, NULL), 0);
         return kernel;
 }
 
@@ -514,21 +634,24 @@ static void script_child(Peer *peer, unsigned n)
                 answer_kernel(peer, "/usr", "/usr", "x.so", 0);
                 peer_expect(peer, "release");
         } else {
-                peer_expect(peer, "status");
-                peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+                peer_expect(peer, "acquire");
+                answer_repository(peer);
         }
         ck_assert(!peer_read(peer));
 }
 
 static int child_frees(kd_client *client, kd_kernel *kernel)
 {
-        kd_value *result;
+        kd_repository_query repository = KD_REPOSITORY_QUERY_INIT;
+        kd_kernel *own;
 
-        if (kd_call(client, "status", NULL, &result, NULL))
+        repository.repo = "o/n";
+        repository.revision = "main";
+        if (kd_acquire_repository(client, &repository, 0, 0, NULL, NULL, &own, NULL))
                 return 1;
-        (void)kd_value_free(result);
         (void)kd_kernel_free(kernel);
         (void)kd_close(client);
+        (void)kd_kernel_free(own);
         return 0;
 }
 
@@ -559,4 +682,4 @@ START_TEST(test_child)
 END_TEST
 
 FIXTURE_MAIN("client/acquire", test_kernel, test_free_tells, test_given_up, test_given_up_with_answer, test_timeout, test_refused, test_local,
-             test_local_elsewhere, test_native, test_same_name, test_child)
+             test_local_elsewhere, test_flags, test_repository, test_native, test_same_name, test_child)

@@ -411,7 +411,7 @@ static void *thread_resolve(void *data)
                 int r;
 
                 (void)snprintf(layer, sizeof(layer), "layer-%lx-%d", (unsigned long)pthread_self(), i);
-                r = kd_resolve(client, KD_VIEW_SESSION, &query, 1, &answers, &error);
+                r = kd_resolve(client, KD_VIEW_SESSION, &query, 1, 0, &answers, &error);
                 ck_assert_msg(r == 0, "%s", r ? error.message : "");
                 ck_assert_str_eq(kd_answers_get(answers, 0)->layer, layer);
                 (void)kd_answers_free(answers);
@@ -830,7 +830,7 @@ START_TEST(test_resolve_parts)
                 (void)snprintf(names[i], sizeof(names[i]), "layer-%d", i);
                 queries[i] = (kd_query){ names[i], "cuda", 90, "inference", NULL };
         }
-        ck_assert_int_eq(kd_resolve(client, KD_VIEW_HOST, queries, N, &answers, NULL), 0);
+        ck_assert_int_eq(kd_resolve(client, KD_VIEW_HOST, queries, N, 0, &answers, NULL), 0);
         ck_assert_uint_eq(kd_answers_count(answers), N);
         ck_assert_uint_eq(kd_answers_generation(answers), 7);
         for (int i = 0; i < N; ++i)

@@ -2,6 +2,7 @@
 #include "client/client.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -223,6 +224,103 @@ START_TEST(test_environment)
 }
 END_TEST
 
+/* A method with a deadline of its own waits for that, not for timeout_ms alone. */
+static void script_patience(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        peer_expect(peer, "versions");
+        ck_assert_int_eq(peer_integer(peer, "deadline_ms"), 0);
+        peer_expect(peer, "versions");
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_patience)
+{
+        kd_value *result, *params = peer_map("repo", "o/n", "#deadline_ms", 0, NULL);
+        kd_client *client;
+        Peer peer;
+
+        peer_start(&peer, fixture_folder(), 1, script_patience, NULL);
+        ck_assert_int_eq(connect_to(&peer, &client, NULL), 0);
+        client->clock_ms = fake_clock;
+        client->timeout_ms = 0;
+        ck_assert_int_eq(kd_call(client, "versions", params, &result, NULL), -ETIMEDOUT);
+        ck_assert_int_eq(kd_value_set(params, "deadline_ms", kd_value_nil()), 0);
+        ck_assert_int_eq(kd_call(client, "versions", params, &result, NULL), 0);
+        (void)kd_value_free(result);
+        (void)kd_value_free(params);
+        (void)kd_close(client);
+        peer_join(&peer);
+}
+END_TEST
+
+/* Said again by every connection. */
+static void script_job(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        ck_assert_str_eq(peer_text(peer, "job"), "training 7");
+        ck_assert(kd_value_as_bool(kd_value_get(peer->params, "offline")));
+        peer_expect(peer, "status");
+        if (n == 0)
+                return;
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_job)
+{
+        kd_options options = KD_OPTIONS_INIT;
+        char job[] = "training 7";
+        kd_value *result;
+        kd_client *client;
+        Peer peer;
+
+        peer_start(&peer, fixture_folder(), 2, script_job, NULL);
+        options.socket = peer.path;
+        options.job = job;
+        options.offline = 1;
+        ck_assert_int_eq(kd_connect(&options, &client, NULL), 0);
+        job[0] = 0; /* it was copied */
+        ck_assert_int_eq(kd_call(client, "status", NULL, &result, NULL), 0);
+        (void)kd_value_free(result);
+        (void)kd_close(client);
+        peer_join(&peer);
+}
+END_TEST
+
+static void script_offline(Peer *peer, unsigned n)
+{
+        static const bool expected[] = { false, true, false };
+
+        peer_greet(peer);
+        ck_assert_int_eq(kd_value_as_bool(kd_value_get(peer->params, "offline")), expected[n]);
+        ck_assert_ptr_null(peer_text(peer, "job"));
+        ck_assert(!peer_read(peer));
+}
+
+/* The options go before the environment variable. */
+START_TEST(test_offline)
+{
+        static const struct { const char *variable; int option; } cases[] = { { "0", -1 }, { "YES", -1 }, { "YES", 0 } };
+        kd_client *client;
+        Peer peer;
+
+        peer_start(&peer, fixture_folder(), 3, script_offline, NULL);
+        for (size_t i = 0; i < ARRAY_SIZE(cases); ++i) {
+                kd_options options = KD_OPTIONS_INIT;
+
+                ck_assert_int_eq(setenv("HF_HUB_OFFLINE", cases[i].variable, 1), 0);
+                ck_assert_int_eq(options.offline, -1);
+                options.offline = cases[i].option;
+                options.socket = peer.path;
+                ck_assert_int_eq(kd_connect(&options, &client, NULL), 0);
+                (void)kd_close(client);
+        }
+        peer_join(&peer);
+}
+END_TEST
+
 /* Without descriptors there is nothing to be woken by: no client. */
 START_TEST(test_no_descriptors)
 {
@@ -244,4 +342,4 @@ START_TEST(test_no_descriptors)
 END_TEST
 
 FIXTURE_MAIN("client/client", test_connect, test_nobody, test_other_protocol, test_turned_away, test_garbage,
-             test_timeout, test_environment, test_no_descriptors)
+             test_timeout, test_environment, test_patience, test_job, test_offline, test_no_descriptors)

@@ -61,7 +61,7 @@ static int resolve_in(kd_client *client, uint32_t view)
 {
         kd_query query = { "L", "cuda", 90, "inference", NULL };
         kd_answers *answers;
-        int r = kd_resolve(client, view, &query, 1, &answers, NULL);
+        int r = kd_resolve(client, view, &query, 1, 0, &answers, NULL);
 
         if (!r)
                 (void)kd_answers_free(answers);

@@ -156,7 +156,7 @@ static void resolve_one(kd_client *client, uint32_t view, const char *layer)
         kd_query query = { layer, "cuda", 90, "inference", NULL };
         kd_answers *answers;
         kd_error error;
-        int r = kd_resolve(client, view, &query, 1, &answers, &error);
+        int r = kd_resolve(client, view, &query, 1, 0, &answers, &error);
 
         ck_assert_msg(!r, "%s", r ? error.message : "");
         (void)kd_answers_free(answers);
@@ -284,7 +284,7 @@ START_TEST(test_replay)
         ck_assert_int_eq(kd_view_create(client, KD_VIEW_HOST, &entry, 1, &first, NULL), 0);
         ck_assert_int_eq(kd_view_create(client, first, &other, 1, &second, NULL), 0);
         ck_assert_int_eq(kd_view_extend(client, KD_VIEW_SESSION, true, &other, 1, NULL), 0);
-        r = kd_resolve(client, second, &query, 1, &answers, &error);
+        r = kd_resolve(client, second, &query, 1, 0, &answers, &error);
         ck_assert_msg(!r, "%s", r ? error.message : "");
         ck_assert_str_eq(kd_answers_get(answers, 0)->path, path);
         ck_assert_str_eq(kd_answers_get(answers, 0)->variant, "torch-cpu");
@@ -455,7 +455,7 @@ START_TEST(test_lost)
         ck_assert_int_eq(kd_view_create(client, KD_VIEW_HOST, &entry, 1, &view, NULL), 0);
         ck_assert_int_eq(kd_call(client, "status", NULL, &result, NULL), 0);
         (void)kd_value_free(result);
-        ck_assert_int_eq(kd_resolve(client, view, &query, 1, &answers, &error), KD_LIMIT);
+        ck_assert_int_eq(kd_resolve(client, view, &query, 1, 0, &answers, &error), KD_LIMIT);
         ck_assert_str_eq(error.message, "Too many entries.");
         ck_assert_int_eq(kd_view_drop(client, view, NULL), 0);
         end(&peer, client);

@@ -18,6 +18,7 @@ static HostMapping *host_mapping_free(HostMapping *mapping)
         }
         alloc_free(mapping->paths);
         alloc_free(mapping->read_at_s);
+        host_mapping_free(mapping->hidden);
         pins_unref(mapping->pins);
         arena_deinit(&mapping->fault_arena);
         index_block_free(mapping->block);
@@ -40,7 +41,7 @@ HostMapping *host_mapping_unref(HostMapping *mapping)
 }
 
 static int mapping_build(HostMapping *mapping, Entry *const *entries, size_t n_entries, const HostSource *sources,
-                         size_t n_sources, uint64_t key, Fault *fault)
+                         size_t n_sources, uint64_t key, HiddenEntries *ret_hidden, Fault *fault)
 {
         CLEANUP_ALLOC Text *names = alloc_zeroed(n_sources + 1, sizeof(*names));
         int r;
@@ -54,7 +55,7 @@ static int mapping_build(HostMapping *mapping, Entry *const *entries, size_t n_e
         }
         mapping->n_sources = n_sources;
         r = index_build(entries, n_entries, names, n_sources, mapping->generation, key, &mapping->block,
-                        &mapping->block_size, fault);
+                        &mapping->block_size, ret_hidden, fault);
         if (r)
                 return r;
         r = index_open(mapping->block, mapping->block_size, &mapping->index);
@@ -83,8 +84,10 @@ static int mapping_copy_paths(HostMapping *mapping)
         return 0;
 }
 
-int host_mapping_new(Entry *const *entries, size_t n_entries, const HostSource *sources, size_t n_sources,
-                     uint64_t generation, uint64_t key, HostMapping **ret_mapping, Fault *fault)
+/* ret_hidden NULL: not wanted. */
+static int mapping_new(Entry *const *entries, size_t n_entries, const HostSource *sources, size_t n_sources,
+                       uint64_t generation, uint64_t key, HostMapping **ret_mapping, HiddenEntries *ret_hidden,
+                       Fault *fault)
 {
         CLEANUP(host_mapping_unrefp) HostMapping *mapping = alloc_zeroed(1, sizeof(*mapping));
         int r;
@@ -93,9 +96,26 @@ int host_mapping_new(Entry *const *entries, size_t n_entries, const HostSource *
                 return -ENOMEM;
         mapping->n_users = 1;
         mapping->generation = generation;
-        r = mapping_build(mapping, entries, n_entries, sources, n_sources, key, fault);
+        r = mapping_build(mapping, entries, n_entries, sources, n_sources, key, ret_hidden, fault);
         if (!r)
                 r = mapping_copy_paths(mapping);
+        if (r)
+                return r;
+        *ret_mapping = STEAL(mapping);
+        return 0;
+}
+
+int host_mapping_new(Entry *const *entries, size_t n_entries, const HostSource *sources, size_t n_sources,
+                     uint64_t generation, uint64_t key, HostMapping **ret_mapping, Fault *fault)
+{
+        CLEANUP(host_mapping_unrefp) HostMapping *mapping = NULL;
+        HiddenEntries hidden = { NULL, 0 };
+        int r;
+
+        r = mapping_new(entries, n_entries, sources, n_sources, generation, key, &mapping, &hidden, fault);
+        if (!r && hidden.n)
+                r = mapping_new(hidden.items, hidden.n, sources, n_sources, generation, key, &mapping->hidden, NULL, fault);
+        alloc_free(hidden.items);
         if (r)
                 return r;
         *ret_mapping = STEAL(mapping);
@@ -139,12 +159,19 @@ static bool path_is_same(const HostPath *a, const HostPath *b)
         return !a->repository || repository_is_same(a->repository, b->repository);
 }
 
+/* The checksum stands for all of the block but the generation, and reading two
+ * blocks whole would hold up the loop. */
+static bool index_is_same(const HostMapping *a, const HostMapping *b)
+{
+        if (!a || !b)
+                return a == b;
+        return a->block_size == b->block_size && a->index.header->checksum == b->index.header->checksum;
+}
+
 bool host_mapping_is_same(const HostMapping *a, const HostMapping *b)
 {
-        /* The checksum stands for all of the block but the generation, and
-         * reading two blocks whole would hold up the loop. */
-        if (a->block_size != b->block_size || a->index.header->checksum != b->index.header->checksum ||
-            a->n_paths != b->n_paths || !pins_are_same(a->pins, b->pins))
+        if (!index_is_same(a, b) || !index_is_same(a->hidden, b->hidden) || a->n_paths != b->n_paths ||
+            !pins_are_same(a->pins, b->pins))
                 return false;
         for (size_t i = 0; i < a->n_paths; i++)
                 if (!path_is_same(&a->paths[i], &b->paths[i]))

@@ -31,6 +31,8 @@ typedef struct HostMapping {
         int64_t *read_at_s; /* by source */
         size_t n_paths;     /* the distinct paths of references, as the index numbers them */
         HostPath *paths;
+        struct HostMapping *hidden; /* what `mapping.list` shows below entries of the same layer, device and range;
+                                     * NULL: nothing. No lookup looks in there, and its paths are not read */
         Pins *pins;         /* counted; NULL: none */
         Arena fault_arena;
         MsgMappingFault *faults; /* of newer files than those in force, or of these if none ever were */

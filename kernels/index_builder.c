@@ -481,7 +481,8 @@ static void builder_deinit(Builder *builder)
 }
 
 int index_build(Entry *const *entries, size_t n_entries, const Text *sources, size_t n_sources,
-                uint64_t generation, uint64_t key, void **ret_block, size_t *ret_size, Fault *fault)
+                uint64_t generation, uint64_t key, void **ret_block, size_t *ret_size, HiddenEntries *ret_hidden,
+                Fault *fault)
 {
         CLEANUP(builder_deinit) Builder builder = {
                 .pool = { .key = key },
@@ -498,6 +499,10 @@ int index_build(Entry *const *entries, size_t n_entries, const Text *sources, si
                 return fault_set(fault, FAULT_LIMIT, "the mapping is too large: an index has at most 4 GiB of texts");
         if (r)
                 return r;
+        if (ret_hidden) {
+                ret_hidden->n = builder.set.n_hidden;
+                ret_hidden->items = STEAL(builder.set.hidden);
+        }
         *ret_size = builder.used;
         *ret_block = STEAL(builder.block);
         return 0;

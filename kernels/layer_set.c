@@ -87,7 +87,7 @@ static void group_entries(LayerSet *set, Entry *const *entries, size_t n_entries
         }
 }
 
-static bool entry_hides(const Entry *remove, const Entry *entry)
+static bool entry_is_removed_by(const Entry *remove, const Entry *entry)
 {
         if (remove->device == DEVICE_NONE)
                 return true;
@@ -96,28 +96,51 @@ static bool entry_hides(const Entry *remove, const Entry *entry)
         return !remove->has_bounds || range_equal(remove->range, entry->range);
 }
 
-static size_t drop_hidden(Entry **entries, size_t n, const Entry *remove)
+static size_t drop_removed(Entry **entries, size_t n, const Entry *remove)
 {
         size_t kept = 0;
 
         for (size_t i = 0; i < n; i++)
-                if (!entry_hides(remove, entries[i]))
+                if (!entry_is_removed_by(remove, entries[i]))
                         entries[kept++] = entries[i];
         return kept;
 }
 
+static int add_hidden(LayerSet *set, Entry *entry)
+{
+        size_t capacity = set->hidden_capacity ? 2 * set->hidden_capacity : 16;
+        Entry **grown;
+
+        if (set->n_hidden == set->hidden_capacity) {
+                grown = alloc_resize(set->hidden, capacity, sizeof(Entry *));
+                if (!grown)
+                        return -ENOMEM;
+                set->hidden = grown;
+                set->hidden_capacity = capacity;
+        }
+        set->hidden[set->n_hidden++] = entry;
+        return 0;
+}
+
+/* Puts the entry in the place of one of the same layer, device and range. */
+static int replace_entry(LayerSet *set, Entry **place, Entry *entry)
+{
+        Entry *old = *place;
+
+        *place = entry;
+        return old->source == entry->source ? 0 : add_hidden(set, old);
+}
+
 /* Lets one more entry come into force. */
-static int add_entry(Entry **entries, uint32_t *n, Entry *entry, Fault *fault)
+static int add_entry(LayerSet *set, Entry **entries, uint32_t *n, Entry *entry, Fault *fault)
 {
         size_t n_ranges = 0;
 
         for (uint32_t i = 0; i < *n; i++) {
                 if (entries[i]->device != entry->device)
                         continue;
-                if (range_equal(entries[i]->range, entry->range)) {
-                        entries[i] = entry;
-                        return 0;
-                }
+                if (range_equal(entries[i]->range, entry->range))
+                        return replace_entry(set, &entries[i], entry);
                 n_ranges++;
         }
         if (n_ranges >= LIMIT_RANGES)
@@ -154,17 +177,30 @@ static void sort_entries(Entry **entries, size_t n)
         }
 }
 
+/* What is removed is neither in force nor hidden any more. */
+static void remove_entries(LayerSet *set, size_t first_hidden, Entry **entries, uint32_t *n, const Entry *remove)
+{
+        *n = (uint32_t)drop_removed(entries, *n, remove);
+        if (set->n_hidden > first_hidden)
+                set->n_hidden = first_hidden + drop_removed(set->hidden + first_hidden, set->n_hidden - first_hidden, remove);
+}
+
 /* Reduces one layer's entries, in place, to those in force. */
 static int reduce_layer(LayerSet *set, LayerGroup *layer, Fault *fault)
 {
         Entry **entries = set->entries + layer->first;
+        size_t first_hidden = set->n_hidden;
         uint32_t n = 0;
+        int r;
 
         for (uint32_t i = 0; i < layer->n; i++) {
-                if (entries[i]->removes)
-                        n = (uint32_t)drop_hidden(entries, n, entries[i]);
-                else if (add_entry(entries, &n, entries[i], fault))
-                        return 1;
+                if (entries[i]->removes) {
+                        remove_entries(set, first_hidden, entries, &n, entries[i]);
+                        continue;
+                }
+                r = add_entry(set, entries, &n, entries[i], fault);
+                if (r)
+                        return r;
         }
         layer->n = n;
         set->n_entries += n;
@@ -181,8 +217,10 @@ static int reduce_layers(LayerSet *set, Fault *fault)
         size_t kept = 0;
 
         for (size_t i = 0; i < set->n_layers; i++) {
-                if (reduce_layer(set, &set->layers[i], fault))
-                        return 1;
+                int r = reduce_layer(set, &set->layers[i], fault);
+
+                if (r)
+                        return r;
                 if (set->layers[i].n)
                         set->layers[kept++] = set->layers[i];
         }
@@ -217,5 +255,6 @@ void layer_set_deinit(LayerSet *set)
 {
         alloc_free(set->layers);
         alloc_free(set->entries);
+        alloc_free(set->hidden);
         *set = LAYER_SET_NULL;
 }

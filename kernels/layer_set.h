@@ -17,6 +17,9 @@ typedef struct LayerSet {
         Entry **entries;    /* borrowed; of each layer sorted by device, min, max */
         size_t n_entries; /* of all layers */
         size_t n_modes;   /* of all entries */
+        Entry **hidden;   /* borrowed; replaced by one of another source that is in force, in their order */
+        size_t n_hidden;
+        size_t hidden_capacity;
 } LayerSet;
 
 #define LAYER_SET_NULL ((LayerSet){ 0 })

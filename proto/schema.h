@@ -341,11 +341,12 @@ typedef struct TextList {
         F(OPTIONAL, min_capability, NILABLE, _, 0, "lowest capability") \
         F(OPTIONAL, max_capability, NILABLE, _, 0, "highest capability; nil: no limit") \
         F(TABLE, modes, REQUIRED, AnswerReference, 0, "mode to reference") \
-        F(STRING, source, REQUIRED, _, 0, "`file:NAME` or `stored`")
+        F(STRING, source, REQUIRED, _, 0, "`file:NAME` or `stored`") \
+        F(BOOL, hidden, NILABLE, _, 0, "another one lies on top of it")
 
 #define MAPPING_LIST_RESULT_KEYS(F) \
         F(INTEGER, generation, REQUIRED, _, 0, "of the host mapping; a page of another generation means: begin again") \
-        F(LIST, entries, REQUIRED, MappingEntry, 0, "sorted by layer, device type, range") \
+        F(LIST, entries, REQUIRED, MappingEntry, 0, "sorted by layer, device type, range; behind each the one that it hides, if another source names the same layer, device type and range") \
         F(OPTIONAL, next, NILABLE, _, 0, "for `after`; nil: that was all")
 
 #define VERSIONS_KEYS(F) \

@@ -24,7 +24,8 @@ const Command command_table[] = {
         { "mapping list", "", OPTIONS_SOCKET, 0, 0, false, verb_mapping_list,
           "the host mapping",
           "Shows the host mapping: each layer, device type, range and mode, the kernel, and what says so: a file, "
-          "or `stored`." },
+          "or `stored`. An entry that hides one of another source for the same layer, device type and range is "
+          "followed by that one." },
         { "mapping check", "FILE…", OPTIONS_ALWAYS, 1, SIZE_MAX, false, verb_mapping_check,
           "check mapping files",
           "Checks mapping files without a daemon, by kernelsd --check-config." },

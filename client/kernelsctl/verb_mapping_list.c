@@ -11,11 +11,13 @@
 #include "client/kernelsctl/pages.h"
 #include "client/kernelsctl/table.h"
 
+/* An entry that another one lies on top of stands below that one. */
 static void table_row(Table *table, const kd_value *entry, const char *mode, const kd_value *reference)
 {
+        bool hidden = kd_value_as_bool(kd_value_get(entry, "hidden"));
         char text[ANSWER_TEXT];
 
-        table_cell(table, COLOUR_TITLE, "%s", field_text(entry, "layer", "-"));
+        table_cell(table, hidden ? COLOUR_DIM : COLOUR_TITLE, "%s", field_text(entry, "layer", "-"));
         table_cell(table, COLOUR_NONE, "%s", field_text(entry, "device", "-"));
         table_cell(table, COLOUR_NONE, "%s",
                    answer_range(field_number(entry, "min_capability", -1),
@@ -23,7 +25,8 @@ static void table_row(Table *table, const kd_value *entry, const char *mode, con
         table_cell(table, COLOUR_NONE, "%s", mode);
         table_cell(table, COLOUR_NONE, "%s", answer_kernel_of_value(reference, text));
         table_cell(table, COLOUR_NONE, "%s", field_text(reference, "layer", "-"));
-        table_cell(table, COLOUR_DIM, "%s", field_text(entry, "source", "-"));
+        table_cell(table, COLOUR_DIM, "%s%s", field_text(entry, "source", "-"),
+                   hidden ? ", hidden" : "");
 }
 
 static void print_table(const kd_value *entries)

@@ -76,7 +76,7 @@ static void *build(const Entries *entries, size_t *ret_size)
         void *block;
         Fault fault;
 
-        if (index_build(entries->items, entries->n, &source, 1, 1, 42, &block, ret_size, &fault) != 0)
+        if (index_build(entries->items, entries->n, &source, 1, 1, 42, &block, ret_size, NULL, &fault) != 0)
                 bench_die("the index cannot be built: %s", fault.message);
         return block;
 }

@@ -346,6 +346,39 @@ def test_fifty_kills_during_changes_lose_nothing_acknowledged(make_daemon):
     daemon.start()
 
 
+def test_a_list_shows_what_is_stored_and_what_that_hides(make_daemon):
+    daemon = make_daemon()
+    daemon.write_mapping({"Silu": [use("File"), use("File", device="cuda")], "Norm": [use("File")]})
+    daemon.start()
+
+    def listed():
+        with daemon.peer() as peer:
+            rows, after = [], None
+            while True:
+                page = peer.call("mapping.list", after=after, limit=1)
+                rows += page["entries"]
+                after = page["next"]
+                if after is None:
+                    return [(row["layer"], row["device"], row["modes"]["fallback"]["layer"], row["source"].split(":")[0],
+                             row["hidden"]) for row in rows]
+
+    below = [("Silu", "cpu", "File", "file", False), ("Silu", "cuda", "File", "file", False)]
+    assert listed() == [("Norm", "cpu", "File", "file", False), *below]
+    with daemon.peer() as peer:
+        store(peer, {"Silu": [use("Stored")]})
+    both = [("Silu", "cpu", "Stored", "stored", False), ("Silu", "cpu", "File", "file", True), below[1]]
+    assert listed() == [("Norm", "cpu", "File", "file", False), *both]
+    lines = harness.run([harness.KERNELSCTL, "mapping", "list", "--socket", daemon.socket],
+                        env=daemon.environment()).stdout.splitlines()
+    assert lines[1].endswith("  stored") and lines[2].endswith(".json, hidden"), lines
+    # The file changes below it: no lookup notices, but the list does.
+    daemon.write_mapping({"Silu": [use("Later")]})
+    until(lambda: listed() == [both[0], ("Silu", "cpu", "Later", "file", True)], "the change of the hidden file is shown")
+    with daemon.peer() as peer:
+        peer.call("mapping.remove", layer="Silu", device="cpu")
+    assert listed() == [("Silu", "cpu", "Later", "file", False)]
+
+
 def test_kernelsctl(make_daemon, tmp_path):
     daemon = make_daemon().start()
 

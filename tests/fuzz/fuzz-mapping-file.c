@@ -31,7 +31,7 @@ static void check_entries(const MappingSet *set)
         void *block = NULL;
         size_t size;
         Fault fault = FAULT_NULL;
-        int r = index_build(set->entries, set->n_entries, &source, 1, 1, 1, &block, &size, &fault);
+        int r = index_build(set->entries, set->n_entries, &source, 1, 1, 1, &block, &size, NULL, &fault);
 
         fuzz_require(r == 0 || (r == 1 && fault.name == FAULT_LIMIT));
         index_block_free(block);

@@ -44,7 +44,7 @@ static int write_seed(const char *folder, const char *name, unsigned n, unsigned
                 if (!entries[i])
                         return 1;
         }
-        if (index_build(entries, n, &source, 1, 1, 42, &block, &size, &fault))
+        if (index_build(entries, n, &source, 1, 1, 42, &block, &size, NULL, &fault))
                 return 1;
         (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
         file = fopen(path, "we");

@@ -178,6 +178,84 @@ START_TEST(test_list_shows_modes_and_sources)
 }
 END_TEST
 
+/* Takes the layer out. */
+static Entry *removal_entry(const char *layer)
+{
+        EntryDraft draft = { .layer = text_of(layer), .removes = true, .source = 1 };
+        Entry *entry = NULL;
+        Fault fault;
+
+        ck_assert_int_eq(entry_new(&draft, &entry, &fault), 0);
+        return entry;
+}
+
+/* Pages of every size show behind each entry the one that it hides. */
+START_TEST(test_list_shows_what_is_hidden)
+{
+        static const struct { const char *layer, *device, *source; bool hidden; } expected[] = {
+                { "A", "cpu", "file:b.json", false }, { "A", "cpu", "file:a.json", true }, { "A", "cuda", "file:a.json", false },
+                { "B", "cpu", "file:b.json", false }, { "C", "cpu", "file:a.json", false }, { "D", "cpu", "file:b.json", false },
+                { "D", "cpu", "file:a.json", true },
+        };
+        Entry *entries[] = {
+                mapping_entry("A", "cuda", 75, 89, "fallback", 1), mapping_entry("A", "cpu", -1, -1, "training", 7),
+                mapping_entry("C", "cpu", -1, -1, "fallback", 1), mapping_entry("C", "cpu", -1, -1, "fallback", 2), /* one file */
+                mapping_entry("B", "cpu", -1, -1, "fallback", 1), path_entry("B", "/opt/old"), removal_entry("B"), /* gone, both */
+                path_entry("D", "/opt/older"), mapping_entry("D", "cpu", -1, -1, "fallback", 3), /* of two the upper one */
+                path_entry("A", "/opt/a"), path_entry("B", "/opt/b"), path_entry("D", "/opt/d"),
+        };
+        HostMapping *mapping = mapping_of(entries, ARRAY_SIZE(entries));
+        Fault fault;
+
+        for (size_t limit = 1; limit < 9; limit++) {
+                CLEANUP_ARENA Arena arena = ARENA_NULL;
+                MsgMappingListResult page = { 0 };
+                size_t n = 0;
+
+                do {
+                        ck_assert_int_eq(host_mapping_list(mapping, page.next, limit, &arena, &page, &fault), 0);
+                        for (size_t i = 0; i < page.entries.n; i++, n++) {
+                                const MsgMappingEntry *entry = &page.entries.items[i];
+
+                                ck_assert_uint_lt(n, ARRAY_SIZE(expected));
+                                ck_assert(text_equal(entry->layer, text_of(expected[n].layer)));
+                                ck_assert(text_equal(entry->device, text_of(expected[n].device)));
+                                ck_assert(text_equal(entry->source, text_of(expected[n].source)));
+                                ck_assert_int_eq(entry->hidden, expected[n].hidden);
+                                if (n == 1)
+                                        ck_assert_int_eq(entry->modes.items[0].version.value, 7);
+                                if (n == 6)
+                                        ck_assert_int_eq(entry->modes.items[0].version.value, 3);
+                        }
+                } while (page.next.present);
+                ck_assert_uint_eq(n, ARRAY_SIZE(expected));
+        }
+        ck_assert_uint_eq(mapping->n_paths, 3); /* nobody reads those of hidden ones */
+        host_mapping_unref(mapping);
+}
+END_TEST
+
+/* A file that changes below what is stored is a change, though no lookup sees it. */
+START_TEST(test_hidden_ones_count)
+{
+        HostMapping *mappings[4];
+
+        for (size_t i = 0; i < 4; i++) {
+                Entry *entries[] = { mapping_entry("A", "cpu", -1, -1, "fallback", i < 2 ? 1 : 2), path_entry("A", "/opt/a") };
+
+                mappings[i] = i < 3 ? generation_of(i, entries, 2) : generation_of(i, &entries[1], 1);
+                if (i == 3)
+                        entry_unref(entries[0]);
+        }
+        ck_assert(host_mapping_is_same(mappings[0], mappings[1]));
+        ck_assert(!host_mapping_is_same(mappings[1], mappings[2]));
+        ck_assert(!host_mapping_is_same(mappings[2], mappings[3]));
+        ck_assert(!host_mapping_is_same(mappings[3], mappings[2]));
+        for (size_t i = 0; i < 4; i++)
+                host_mapping_unref(mappings[i]);
+}
+END_TEST
+
 static int torture(Entry **entries)
 {
         CLEANUP(host_mapping_unrefp) HostMapping *mapping = NULL;
@@ -187,7 +265,7 @@ static int torture(Entry **entries)
         MsgMappingListResult page;
         int r;
 
-        r = host_mapping_new(entries, 1, sources, 2, 9, 1, &mapping, &fault);
+        r = host_mapping_new(entries, 2, sources, 2, 9, 1, &mapping, &fault);
         if (!r)
                 r = host_mapping_set_path(mapping, 0, NULL, &fault);
         if (!r)
@@ -199,12 +277,13 @@ static int torture(Entry **entries)
 
 START_TEST(test_memory_runs_out)
 {
-        Entry *entry = path_entry("A", "/opt/a");
+        Entry *entries[] = { mapping_entry("A", "cpu", -1, -1, "fallback", 1), path_entry("A", "/opt/a") };
 
-        FIXTURE_TORTURE(torture(&entry));
-        entry_unref(entry);
+        FIXTURE_TORTURE(torture(entries));
+        entry_unref(entries[0]);
+        entry_unref(entries[1]);
 }
 END_TEST
 
 FIXTURE_MAIN("kernels/host_mapping", test_paths_are_numbered_once, test_the_same, test_faults_are_copied, test_list,
-             test_list_shows_modes_and_sources, test_memory_runs_out)
+             test_list_shows_modes_and_sources, test_list_shows_what_is_hidden, test_hidden_ones_count, test_memory_runs_out)

@@ -13,7 +13,7 @@ static int build(Entry *const *entries, size_t n, void **ret_block, Index *ret_i
         size_t size;
         int r;
 
-        r = index_build(entries, n, sources, ARRAY_SIZE(sources), 7, 0x1234567890abcdef, ret_block, &size, fault);
+        r = index_build(entries, n, sources, ARRAY_SIZE(sources), 7, 0x1234567890abcdef, ret_block, &size, NULL, fault);
         if (!r)
                 ck_assert_int_eq(index_open(*ret_block, size, ret_index), 0);
         return r;

@@ -72,10 +72,10 @@ kd_value *answer_to_value(const kd_answer *answer)
             field_set_text(map, "source", answer->source) < 0 || field_set_number(map, "min", answer->min_capability) < 0 ||
             field_set_number(map, "max", answer->max_capability) < 0 ||
             kd_value_set(map, "reference", reference_to_value(answer)) < 0 ||
-            field_set_text(map, "commit", answer->commit) < 0 ||
+            field_set_text(map, "redirect", answer->redirect) < 0 || field_set_text(map, "commit", answer->commit) < 0 ||
             field_set_number(map, "commit_age_s", answer->commit_age_s) < 0 ||
             field_set_text(map, "variant", answer->variant) < 0 || field_set_text(map, "arch", answer->arch) < 0 ||
-            field_set_text(map, "state", answer->state) < 0)
+            field_set_text(map, "state", answer->state) < 0 || field_set_text(map, "digest", answer->digest) < 0)
                 return kd_value_free(map);
         return map;
 }

@@ -11,8 +11,8 @@ static void print_usage(FILE *file)
         fprintf(file, "Usage: kernelsctl VERB [OPTION…]\n\nAsks kernelsd which kernel implements a layer, and shows "
                       "what it does.\n\n");
         for (size_t i = 0; i < n_commands; i++)
-                fprintf(file, "  %-14s %s\n", command_table[i].verb, command_table[i].summary);
-        fprintf(file, "\n  --help         after a verb: what it takes\n  --version      as the verb\n\n"
+                fprintf(file, "  %-16s %s\n", command_table[i].verb, command_table[i].summary);
+        fprintf(file, "\n  --help           after a verb: what it takes\n  --version        as the verb\n\n"
                       "The socket: --socket, KERNELSD_SOCKET, the user's daemon, the host's. See kernelsctl(1).\n");
 }
 
@@ -23,7 +23,7 @@ static void print_help(const Command *command)
                 const Option *option = &option_table[i];
                 char left[40];
 
-                if (!(command->options & UINT32_C(1) << i))
+                if (!(command->options & UINT64_C(1) << i))
                         continue;
                 (void)snprintf(left, sizeof(left), "--%s%s%s", option->name, option->argument ? "=" : "",
                                option->argument ? option->argument : "");
@@ -64,10 +64,10 @@ static OptionNumber option_find(const char *name, size_t size)
         return _OPTION_MAX;
 }
 
-/* Takes one "--name[=value]"; *position moves over a value of its own. */
+/* Takes one "--name[=value]", or "-n value"; *position moves over a value of its own. */
 static int option_take(char **argv, int argc, int *position, Arguments *arguments)
 {
-        const char *name = argv[*position] + 2;
+        const char *name = strcmp(argv[*position], "-n") == 0 ? option_table[OPTION_NUMBER].name : argv[*position] + 2;
         const char *equals = strchr(name, '=');
         OptionNumber number = option_find(name, equals ? (size_t)(equals - name) : strlen(name));
 
@@ -99,7 +99,7 @@ static int arguments_parse(int argc, char **argv, Arguments *ret)
                 }
                 if (strcmp(argv[i], "-h") == 0)
                         ret->values[OPTION_HELP] = "";
-                else if (strncmp(argv[i], "--", 2) == 0)
+                else if (strncmp(argv[i], "--", 2) == 0 || strcmp(argv[i], "-n") == 0)
                         r = option_take(argv, argc, &i, ret);
                 else if (argv[i][0] == '-' && argv[i][1])
                         r = refuse("no option", argv[i], "");
@@ -114,7 +114,7 @@ static int arguments_parse(int argc, char **argv, Arguments *ret)
 static int arguments_check(const Command *command, const Arguments *arguments)
 {
         for (size_t i = 0; i < _OPTION_MAX; i++)
-                if (arguments->values[i] && !(command->options & UINT32_C(1) << i))
+                if (arguments->values[i] && !(command->options & UINT64_C(1) << i))
                         return refuse("this verb does not take --", option_table[i].name, command->verb);
         if (arguments->n_words < command->min_words)
                 return refuse("missing:", command->words, command->verb);
@@ -176,12 +176,12 @@ static void print_roff(const char *text)
 
 static void print_manual_options(const Command *command)
 {
-        uint32_t options = command->options & ~(uint32_t)OPTION_BIT(HELP);
+        uint64_t options = command->options & ~OPTION_BIT(HELP);
 
         if (options)
                 fputs(".br\nOptions:", stdout);
         for (size_t i = 0; i < _OPTION_MAX; i++) {
-                if (!(options & UINT32_C(1) << i))
+                if (!(options & UINT64_C(1) << i))
                         continue;
                 fputs(" \\fB\\-\\-", stdout);
                 print_roff(option_table[i].name);

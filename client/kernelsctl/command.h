@@ -12,7 +12,7 @@
         O(JSON, "json", NULL, "One JSON object on stdout, its form named by the key `schema`.")                 \
         O(SOCKET, "socket", "PATH", "Ask the daemon behind this socket.")                                       \
         O(SYSTEM, "system", NULL, "Ask the host's daemon, not the user's.")                                     \
-        O(DEVICE, "device", "TYPE", "Device type: cpu, cuda, mps, neuron, npu, rocm, tpu or xpu. Default: cpu.")  \
+        O(DEVICE, "device", "TYPE", "Device type: cpu, cuda, mps, neuron, npu, rocm, tpu or xpu. Default: cpu; where a repository is named, that of the environment's backend.") \
         O(CAPABILITY, "capability", "N", "Capability of the device, for cuda and rocm: 90 or 9.0.")             \
         O(MIN, "min-capability", "N", "The lowest capability of the entry: 75 or 7.5.")                         \
         O(MAX, "max-capability", "N", "The highest capability of the entry.")                                   \
@@ -31,7 +31,18 @@
         O(GLIBC, "glibc", "VERSION", "The C library's version.")                                                \
         O(NATIVE, "native", NULL, "The program loads native kernels: tvm-ffi 0.1 where none is named.")         \
         O(LIKE, "like", "SESSION", "The environment of a connected client, by its number in `clients`.")        \
-        O(DEADLINE, "deadline", "SECONDS", "Give up after so long. Default: 600.")
+        O(DEADLINE, "deadline", "SECONDS", "Give up after so long. Default: 600.")                              \
+        O(REPO, "repo", "ORG/NAME", "This repository of the Hub, whatever a mapping says.")                     \
+        O(VERSION, "version", "N", "Version N of the repository, which is its branch vN.")                      \
+        O(REVISION, "revision", "NAME", "A branch, a tag or a commit of the repository.")                       \
+        O(FRESH, "fresh", NULL, "The commit of now, whatever is known.")                                        \
+        O(TRUST, "trust-remote-code", NULL, "Take the kernel of a publisher whom nobody trusts: its code runs with the rights of who loads it. Lifts no denial.") \
+        O(OFFLINE, "offline", NULL, "Ask nothing of the Hub.")                                                  \
+        O(JOB, "job", "NAME", "The commits that this job had: those who name the same one agree.")              \
+        O(LOCK, "lock", "FILE", "All that this kernels.lock names, at its commits; - for stdin.")               \
+        O(ENVIRONMENT, "environment", "NAME", "For the environment of this name; see `environment list`.")      \
+        O(REMOVE, "remove", NULL, "Remove it.")                                                                 \
+        O(NUMBER, "number", "N", "At most so many; also -n N. Default: 100.")
 
 typedef enum OptionNumber {
 #define O(constant, name, argument, meaning) OPTION_##constant,
@@ -48,14 +59,17 @@ typedef struct Option {
 
 extern const Option option_table[_OPTION_MAX];
 
-#define OPTION_BIT(constant) (UINT32_C(1) << OPTION_##constant)
+#define OPTION_BIT(constant) (UINT64_C(1) << OPTION_##constant)
 #define OPTIONS_ALWAYS (OPTION_BIT(HELP) | OPTION_BIT(JSON))
 #define OPTIONS_SOCKET (OPTIONS_ALWAYS | OPTION_BIT(SOCKET) | OPTION_BIT(SYSTEM))
-#define OPTIONS_QUERY                                                                                      \
-        (OPTIONS_SOCKET | OPTION_BIT(DEVICE) | OPTION_BIT(CAPABILITY) | OPTION_BIT(MODE) | OPTION_BIT(ARCH) | \
-         OPTION_BIT(TORCH) | OPTION_BIT(ABI) | OPTION_BIT(CUDA) | OPTION_BIT(ROCM) | OPTION_BIT(BACKEND) |    \
+#define OPTIONS_DEVICE (OPTION_BIT(DEVICE) | OPTION_BIT(CAPABILITY) | OPTION_BIT(ARCH))
+#define OPTIONS_FACTS                                                                                      \
+        (OPTION_BIT(TORCH) | OPTION_BIT(ABI) | OPTION_BIT(CUDA) | OPTION_BIT(ROCM) | OPTION_BIT(BACKEND) |    \
          OPTION_BIT(TVM_FFI) | OPTION_BIT(CPU) | OPTION_BIT(OS) | OPTION_BIT(PYTHON) |                        \
-         OPTION_BIT(FREE_THREADED) | OPTION_BIT(GLIBC) | OPTION_BIT(NATIVE) | OPTION_BIT(LIKE))
+         OPTION_BIT(FREE_THREADED) | OPTION_BIT(GLIBC) | OPTION_BIT(NATIVE))
+#define OPTIONS_SUIT (OPTIONS_SOCKET | OPTIONS_DEVICE | OPTIONS_FACTS | OPTION_BIT(LIKE))
+#define OPTIONS_QUERY (OPTIONS_SUIT | OPTION_BIT(MODE) | OPTION_BIT(OFFLINE) | OPTION_BIT(JOB))
+#define OPTIONS_REVISION (OPTION_BIT(VERSION) | OPTION_BIT(REVISION))
 
 /* A command line, taken apart. Texts are argv's. */
 typedef struct Arguments {
@@ -73,7 +87,7 @@ static inline bool arguments_have(const Arguments *arguments, OptionNumber optio
 typedef struct Command {
         const char *verb;     /* "mapping list" */
         const char *words;    /* "LAYER…", for help */
-        uint32_t options;     /* OPTION_BITs it takes */
+        uint64_t options;     /* OPTION_BITs it takes */
         size_t min_words;
         size_t max_words;
         bool takes_command;   /* "-- COMMAND" */
@@ -101,6 +115,15 @@ int verb_mapping_store(const Arguments *arguments);
 int verb_mapping_remove(const Arguments *arguments);
 int verb_mapping_load(const Arguments *arguments);
 int verb_mapping_dump(const Arguments *arguments);
+int verb_versions(const Arguments *arguments);
+int verb_info(const Arguments *arguments);
+int verb_refresh(const Arguments *arguments);
+int verb_prefetch(const Arguments *arguments);
+int verb_environment_list(const Arguments *arguments);
+int verb_environment_add(const Arguments *arguments);
+int verb_cache_list(const Arguments *arguments);
+int verb_cache_verify(const Arguments *arguments);
+int verb_history(const Arguments *arguments);
 int verb_pin(const Arguments *arguments);
 int verb_unpin(const Arguments *arguments);
 int verb_pins(const Arguments *arguments);

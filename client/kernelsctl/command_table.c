@@ -9,18 +9,60 @@ const Option option_table[_OPTION_MAX] = {
 };
 
 const Command command_table[] = {
-        { "resolve", "LAYER…", OPTIONS_QUERY, 1, SIZE_MAX, false, verb_resolve,
+        { "resolve", "LAYER…", OPTIONS_QUERY | OPTION_BIT(FRESH), 1, SIZE_MAX, false, verb_resolve,
           "which kernel implements each layer",
           "Looks the layers up in the host mapping and shows for each the kernel, the build variant and where "
           "the mapping says so. Nothing is fetched or read." },
         { "explain", "LAYER", OPTIONS_QUERY, 1, 1, false, verb_explain,
           "why that kernel, and why not another",
           "As resolve for one layer, with every candidate of every step, taken or refused, and the reason." },
-        { "acquire", "LAYER [-- COMMAND…]", OPTIONS_QUERY | OPTION_BIT(DEADLINE), 1, 1, true, verb_acquire,
-          "have a kernel checked and print its folder",
-          "Resolves the layer, has the kernel checked and takes a lease on it. Prints the folder of its variant "
+        { "acquire", "LAYER [-- COMMAND…]", OPTIONS_QUERY | OPTIONS_REVISION | OPTION_BIT(DEADLINE) | OPTION_BIT(REPO) |
+          OPTION_BIT(FRESH) | OPTION_BIT(TRUST), 0, 1, true, verb_acquire,
+          "have a kernel fetched and checked, and print its folder",
+          "Resolves the layer, has the kernel fetched where it is not there, and checked, and takes a lease on it. "
+          "With --repo and a version or revision instead of a layer it is that kernel. Prints the folder of its variant "
           "and gives the lease back; with a command, runs that with the folder in KERNELSD_KERNEL and the lease "
           "in its hands until it ends." },
+        { "versions", "ORG/NAME", OPTIONS_SOCKET | OPTION_BIT(OFFLINE) | OPTION_BIT(DEADLINE), 1, 1, false, verb_versions,
+          "which versions a repository has",
+          "Shows the versions, branches and tags of a repository and the commits that they are. Where the Hub is not "
+          "asked these are the ones that this host knows." },
+        { "info", "ORG/NAME", OPTIONS_SUIT | OPTIONS_REVISION | OPTION_BIT(OFFLINE) | OPTION_BIT(DEADLINE), 1, 1, false,
+          verb_info,
+          "a repository, its versions and build variants",
+          "Shows the versions of a repository and, of the one named (default: the highest, else main), the commit, whether "
+          "its publisher is trusted, and each build variant: whether it suits the environment, why not, and whether it is "
+          "on this host. Signatures are not checked." },
+        { "refresh", "[ORG/NAME]", OPTIONS_SOCKET | OPTIONS_REVISION | OPTION_BIT(DEADLINE), 0, 1, false, verb_refresh,
+          "ask the Hub for newer commits",
+          "Asks the Hub for newer commits of a repository, or of all that this host knows, and fetches them for every "
+          "environment that uses them. The exit status is that of the first that failed." },
+        { "prefetch", "[ORG/NAME]", OPTIONS_SUIT | OPTIONS_REVISION | OPTION_BIT(DEADLINE) | OPTION_BIT(LOCK) |
+          OPTION_BIT(ENVIRONMENT) | OPTION_BIT(TRUST), 0, 1, false, verb_prefetch,
+          "fetch kernels before anybody asks for them",
+          "Fetches a version or revision of a repository, or all that a kernels.lock names, or, with neither, all that "
+          "the host mapping names; for a named environment, for the one that the options describe, or for every named "
+          "one. The exit status is that of the first that failed." },
+        { "environment list", "", OPTIONS_SOCKET, 0, 0, false, verb_environment_list,
+          "the environments that this host knows",
+          "Shows the named environments, of files and stored ones, and those of programs that were seen." },
+        { "environment add", "NAME", OPTIONS_SOCKET | OPTIONS_DEVICE | OPTIONS_FACTS | OPTION_BIT(REMOVE), 1, 1, false,
+          verb_environment_add,
+          "name an environment that kernels are fetched for",
+          "Stores the environment that the options describe under a name, in place of one that was stored. With --remove "
+          "takes that away." },
+        { "cache list", "", OPTIONS_SOCKET, 0, 0, false, verb_cache_list,
+          "the kernels in the cache",
+          "Shows the complete kernels in the cache: repository, commit, variant, what stands for the commit, whether the "
+          "files were checked, and when they were last acquired." },
+        { "cache verify", "[ORG/NAME]", OPTIONS_SOCKET | OPTION_BIT(DEADLINE), 0, 1, false, verb_cache_verify,
+          "hash the files in the cache anew",
+          "Hashes the files of all kernels in the cache, or of those of one repository, and compares them with what their "
+          "metadata states. The exit status is 8 if any differ. Signatures are not checked." },
+        { "history", "", OPTIONS_SOCKET | OPTION_BIT(NUMBER), 0, 0, false, verb_history,
+          "what was acquired and changed, and by whom",
+          "Shows what was acquired and changed, the newest first: what the own uid did, or what all did where the admin "
+          "socket can be opened." },
         { "mapping list", "", OPTIONS_SOCKET, 0, 0, false, verb_mapping_list,
           "the host mapping",
           "Shows the host mapping: each layer, device type, range and mode, the kernel, and what says so: a file, "

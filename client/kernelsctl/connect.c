@@ -53,6 +53,7 @@ static int connect_to_admin(const kd_options *options, kd_client **client, kd_er
 /* Asks for the environment of another session and takes it over. */
 static int environment_like(kd_client *client, const char *number, kd_error *error)
 {
+        kd_value *params OWNED(kd_value_freep) = kd_value_map();
         kd_value *clients OWNED(kd_value_freep) = NULL;
         kd_environment environment;
         char *end;
@@ -66,7 +67,7 @@ static int environment_like(kd_client *client, const char *number, kd_error *err
                                number);
                 return error->code;
         }
-        r = pages_collect(client, "clients", "clients", &clients, error);
+        r = pages_collect(client, "clients", "clients", params, SIZE_MAX, &clients, error);
         if (r)
                 return r;
         for (size_t i = 0; i < kd_value_count(clients); i++) {
@@ -97,6 +98,9 @@ int connect_client(const Arguments *arguments, ConnectFor purpose, kd_client **r
         options.client = "kernelsctl " KERNELSD_VERSION;
         options.environment = &environment;
         options.native = arguments_have(arguments, OPTION_NATIVE);
+        options.job = arguments->values[OPTION_JOB];
+        if (arguments_have(arguments, OPTION_OFFLINE))
+                options.offline = 1;
         r = kd_connect(&options, &client, error);
         if (r)
                 return r;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "client/kernelsctl/field.h"
 
@@ -77,6 +78,31 @@ int environment_from_arguments(const Arguments *arguments, EnvironmentTexts *tex
         environment.program = "kernelsctl";
         *ret_environment = environment;
         return 0;
+}
+
+static int set_truth(kd_value *map, const char *key, int truth)
+{
+        return truth < 0 ? 0 : kd_value_set(map, key, kd_value_bool(truth));
+}
+
+kd_value *environment_to_value(const kd_environment *environment)
+{
+        kd_value *map = kd_value_map();
+        struct utsname system;
+
+        if (!map || uname(&system) < 0)
+                return kd_value_free(map);
+        if (field_set_text(map, "torch", environment->torch) < 0 ||
+            set_truth(map, "cxx11_abi", environment->cxx11_abi) < 0 ||
+            field_set_text(map, "tvm_ffi", environment->tvm_ffi) < 0 ||
+            field_set_text(map, "backend", environment->backend) < 0 ||
+            field_set_text(map, "cpu", environment->cpu ? environment->cpu : system.machine) < 0 ||
+            field_set_text(map, "os", environment->os ? environment->os : "linux") < 0 ||
+            field_set_text(map, "python", environment->python) < 0 ||
+            set_truth(map, "free_threaded", environment->free_threaded) < 0 ||
+            field_set_text(map, "glibc", environment->glibc) < 0)
+                return kd_value_free(map);
+        return map;
 }
 
 void environment_from_value(const kd_value *value, kd_environment *ret_environment)

@@ -14,5 +14,9 @@ typedef struct EnvironmentTexts {
 int environment_from_arguments(const Arguments *arguments, EnvironmentTexts *texts, kd_environment *ret_environment,
                                kd_error *error);
 
+/* The same as the protocol's map, machine and system filled in: NULL without
+ * memory. */
+kd_value *environment_to_value(const kd_environment *environment);
+
 /* The environment that `clients` shows for a session; texts are the value's. */
 void environment_from_value(const kd_value *value, kd_environment *ret_environment);

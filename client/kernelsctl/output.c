@@ -78,6 +78,14 @@ int output_error(const char *verb, bool json, const kd_error *error)
         return kd_exit_status(error->code);
 }
 
+int output_status_of_name(const char *name)
+{
+        for (int fault = KD_BAD_REQUEST; fault <= KD_TIMEOUT; fault++)
+                if (strcmp(kd_fault_name(fault), name) == 0)
+                        return kd_exit_status(fault);
+        return 1;
+}
+
 const char *output_age(int64_t seconds, char *buffer, size_t size)
 {
         if (seconds < 120)

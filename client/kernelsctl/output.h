@@ -25,5 +25,8 @@ int output_json(const char *verb, kd_value *map);
  * the exit status for it. */
 int output_error(const char *verb, bool json, const kd_error *error);
 
+/* The exit status of an error that stands in an answer, by its name. */
+int output_status_of_name(const char *name);
+
 /* Age in words: "5 s", "3 min", "2 h", "4 d". Returns buffer. */
 const char *output_age(int64_t seconds, char *buffer, size_t size);

@@ -8,6 +8,8 @@
 #include "client/kernelsctl/answer.h"
 #include "client/kernelsctl/connect.h"
 #include "client/kernelsctl/output.h"
+#include "client/kernelsctl/params.h"
+#include "client/kernelsctl/progress.h"
 #include "client/kernelsctl/query.h"
 
 static void kernel_freep(kd_kernel **kernel)
@@ -40,16 +42,68 @@ static int print_json(const kd_kernel *kernel)
         return output_json("acquire", map);
 }
 
-static int64_t deadline_ms(const Arguments *arguments)
+static unsigned flags_from_arguments(const Arguments *arguments)
 {
-        const char *text = arguments->values[OPTION_DEADLINE];
-        char *end;
-        long seconds;
+        return (arguments_have(arguments, OPTION_FRESH) ? KD_FRESH : 0) |
+               (arguments_have(arguments, OPTION_TRUST) ? KD_TRUST_REMOTE_CODE : 0);
+}
 
-        if (!text)
-                return 0;
-        seconds = strtol(text, &end, 10);
-        return *end || end == text || seconds < 1 || seconds > 86400 ? -1 : seconds * 1000;
+/* What is to be acquired: a layer, or where that has none a repository. */
+typedef struct Wanted {
+        kd_query query;
+        kd_repository_query repository;
+        int64_t deadline_ms;
+} Wanted;
+
+static int repository_from_arguments(const Arguments *arguments, kd_repository_query *repository)
+{
+        int r = version_from_arguments(arguments, true, &repository->version);
+
+        if (!r)
+                r = capability_from_arguments(arguments, &repository->capability);
+        repository->repo = arguments->values[OPTION_REPO];
+        repository->revision = arguments->values[OPTION_REVISION];
+        repository->device = arguments->values[OPTION_DEVICE];
+        repository->arch = arguments->values[OPTION_ARCH];
+        return r;
+}
+
+/* 0, or the exit status after a sentence on stderr. */
+static int wanted_from_arguments(const Arguments *arguments, Wanted *wanted)
+{
+        const char *repo = arguments->values[OPTION_REPO];
+        int r = deadline_from_arguments(arguments, &wanted->deadline_ms);
+
+        if (r)
+                return r;
+        if (!repo == !arguments->n_words) {
+                fprintf(stderr, "kernelsctl: either a layer is acquired, or a repository with --repo\n");
+                return 2;
+        }
+        if (repo ? arguments_have(arguments, OPTION_MODE) :
+                   arguments_have(arguments, OPTION_VERSION) || arguments_have(arguments, OPTION_REVISION)) {
+                fprintf(stderr, "kernelsctl: --mode goes with a layer, --version and --revision with --repo\n");
+                return 2;
+        }
+        return repo ? repository_from_arguments(arguments, &wanted->repository) :
+                      query_from_arguments(arguments, arguments->words[0], &wanted->query);
+}
+
+static int acquire(kd_client *client, const Arguments *arguments, const Wanted *wanted, kd_kernel **ret_kernel,
+                   kd_error *error)
+{
+        Progress progress = progress_begin(arguments_have(arguments, OPTION_JSON));
+        unsigned flags = flags_from_arguments(arguments);
+        int r;
+
+        if (wanted->repository.repo)
+                r = kd_acquire_repository(client, &wanted->repository, flags, wanted->deadline_ms, progress_draw, &progress,
+                                          ret_kernel, error);
+        else
+                r = kd_acquire(client, KD_VIEW_SESSION, &wanted->query, flags, wanted->deadline_ms, progress_draw, &progress,
+                               ret_kernel, error);
+        progress_end(&progress);
+        return r;
 }
 
 int verb_acquire(const Arguments *arguments)
@@ -57,21 +111,15 @@ int verb_acquire(const Arguments *arguments)
         kd_client *client OWNED(kd_closep) = NULL;
         kd_kernel *kernel OWNED(kernel_freep) = NULL;
         bool json = arguments_have(arguments, OPTION_JSON);
-        int64_t deadline = deadline_ms(arguments);
-        kd_query query;
+        Wanted wanted = { .repository = KD_REPOSITORY_QUERY_INIT };
         kd_error error;
-        int r = query_from_arguments(arguments, arguments->words[0], &query);
+        int r = wanted_from_arguments(arguments, &wanted);
 
         if (r)
                 return r;
-        if (deadline < 0) {
-                fprintf(stderr, "kernelsctl: --deadline takes 1 to 86400 seconds; not \"%s\"\n",
-                        arguments->values[OPTION_DEADLINE]);
-                return 2;
-        }
         r = connect_client(arguments, CONNECT_PLAIN, &client, &error);
         if (!r)
-                r = kd_acquire(client, KD_VIEW_SESSION, &query, 0, deadline, NULL, NULL, &kernel, &error);
+                r = acquire(client, arguments, &wanted, &kernel, &error);
         if (r)
                 return output_error("acquire", json, &error);
         if (arguments->command)

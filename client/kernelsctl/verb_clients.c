@@ -1,10 +1,8 @@
-#include <errno.h>
 #include <stdio.h>
 
-#include "client/kernelsctl/connect.h"
 #include "client/kernelsctl/field.h"
 #include "client/kernelsctl/output.h"
-#include "client/kernelsctl/pages.h"
+#include "client/kernelsctl/show.h"
 #include "client/kernelsctl/table.h"
 
 static void print_clients(const kd_value *clients)
@@ -60,27 +58,16 @@ static void print_leases(const kd_value *clients)
         table_free(table);
 }
 
+static void print_all(const kd_value *result)
+{
+        print_clients(kd_value_get(result, "clients"));
+        print_leases(kd_value_get(result, "clients"));
+}
+
 int verb_clients(const Arguments *arguments)
 {
-        kd_client *client OWNED(kd_closep) = NULL;
-        kd_value *clients OWNED(kd_value_freep) = NULL;
-        kd_value *map OWNED(kd_value_freep) = NULL;
-        bool json = arguments_have(arguments, OPTION_JSON);
-        kd_error error;
-        int r = connect_client(arguments, CONNECT_ADMIN, &client, &error);
+        static const Show what = { .verb = "clients", .method = "clients", .rows = "clients", .purpose = CONNECT_ADMIN,
+                                   .most = SIZE_MAX, .print = print_all };
 
-        if (!r)
-                r = pages_collect(client, "clients", "clients", &clients, &error);
-        if (r)
-                return output_error("clients", json, &error);
-        if (!json) {
-                print_clients(clients);
-                print_leases(clients);
-                return 0;
-        }
-        map = kd_value_map();
-        r = map ? kd_value_set(map, "clients", clients) : -ENOMEM;
-        if (map)
-                clients = NULL;
-        return r < 0 ? 1 : output_json("clients", map);
+        return show(arguments, &what, kd_value_map());
 }

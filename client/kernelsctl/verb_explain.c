@@ -43,15 +43,6 @@ static void print_trace(const kd_value *trace)
         table_free(table);
 }
 
-/* The exit status of an error that stands in an answer, by its name. */
-static int status_of_name(const char *name)
-{
-        for (int fault = KD_BAD_REQUEST; fault <= KD_TIMEOUT; fault++)
-                if (strcmp(kd_fault_name(fault), name) == 0)
-                        return kd_exit_status(fault);
-        return 1;
-}
-
 static void print_answer(const kd_value *answer, const kd_query *query)
 {
         char kernel[ANSWER_TEXT];
@@ -103,5 +94,5 @@ int verb_explain(const Arguments *arguments)
                         fprintf(stderr, "kernelsctl: %s: %s: %s\n", query.layer, failed,
                                 field_text(answer, "message", ""));
         }
-        return r ? r : failed ? status_of_name(failed) : 0;
+        return r ? r : failed ? output_status_of_name(failed) : 0;
 }

@@ -1,8 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "client/kernelsctl/bytes.h"
 #include "client/kernelsctl/change.h"
 #include "client/kernelsctl/connect.h"
 #include "client/kernelsctl/field.h"
@@ -12,63 +11,6 @@
 #define FILE_MAX (256u * 1024 * 1024) /* what the daemon takes of a mapping file */
 #define PART_BYTES (3u * 1024 * 1024) /* below what one message to the daemon holds */
 #define RESTARTS_MAX 10
-
-typedef struct Bytes {
-        char *data;
-        size_t size;
-        size_t capacity;
-} Bytes;
-
-static void bytes_freep(Bytes *bytes)
-{
-        free(bytes->data);
-}
-
-static int bytes_append(Bytes *bytes, const char *data, size_t size)
-{
-        if (bytes->capacity - bytes->size < size) {
-                size_t capacity = 2 * bytes->capacity + size;
-                char *grown = realloc(bytes->data, capacity);
-
-                if (!grown)
-                        return -ENOMEM;
-                bytes->data = grown;
-                bytes->capacity = capacity;
-        }
-        if (size)
-                memcpy(bytes->data + bytes->size, data, size);
-        bytes->size += size;
-        return 0;
-}
-
-/* All of a stream: 0, or negative. */
-static int bytes_read(FILE *file, Bytes *bytes)
-{
-        char block[65536];
-        size_t n;
-
-        while ((n = fread(block, 1, sizeof(block), file)) > 0) {
-                if (bytes->size + n > FILE_MAX)
-                        return -EFBIG;
-                if (bytes_append(bytes, block, n) < 0)
-                        return -ENOMEM;
-        }
-        return ferror(file) ? -EIO : 0;
-}
-
-/* A file, or with "-" what comes on stdin: 0, or the exit status. */
-static int bytes_load(const char *path, Bytes *bytes)
-{
-        bool standard = strcmp(path, "-") == 0;
-        FILE *file = standard ? stdin : fopen(path, "re");
-        int r = file ? bytes_read(file, bytes) : -errno;
-
-        if (file && !standard)
-                (void)fclose(file);
-        if (r < 0)
-                fprintf(stderr, "kernelsctl: %s cannot be read: %s\n", path, strerror(-r));
-        return r < 0 ? 1 : 0;
-}
 
 static kd_value *bytes_params(const char *data, size_t size)
 {
@@ -81,8 +23,8 @@ static kd_value *bytes_params(const char *data, size_t size)
 
 int verb_mapping_store(const Arguments *arguments)
 {
-        __attribute__((cleanup(bytes_freep))) Bytes bytes = { 0 };
-        int r = bytes_load(arguments->words[0], &bytes);
+        Bytes bytes OWNED(bytes_freep) = { 0 };
+        int r = bytes_load(arguments->words[0], FILE_MAX, &bytes);
 
         return r ? r : change_make(arguments, "mapping-store", "mapping.store", bytes_params(bytes.data, bytes.size));
 }
@@ -139,11 +81,11 @@ static int part_send(kd_client *client, const Arguments *arguments, const Bytes 
 
 int verb_mapping_load(const Arguments *arguments)
 {
-        __attribute__((cleanup(bytes_freep))) Bytes bytes = { 0 };
+        Bytes bytes OWNED(bytes_freep) = { 0 };
         kd_client *client OWNED(kd_closep) = NULL;
         bool last = false;
         kd_error error;
-        int r = bytes_load(arguments->words[0], &bytes);
+        int r = bytes_load(arguments->words[0], FILE_MAX, &bytes);
 
         if (r)
                 return r;
@@ -204,7 +146,7 @@ static int dump(kd_client *client, Bytes *bytes, kd_error *error)
 
 int verb_mapping_dump(const Arguments *arguments)
 {
-        __attribute__((cleanup(bytes_freep))) Bytes bytes = { 0 };
+        Bytes bytes OWNED(bytes_freep) = { 0 };
         kd_client *client OWNED(kd_closep) = NULL;
         kd_value *map OWNED(kd_value_freep) = NULL;
         bool json = arguments_have(arguments, OPTION_JSON);

@@ -1,14 +1,6 @@
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "client/kernelsctl/answer.h"
-#include "client/kernelsctl/connect.h"
 #include "client/kernelsctl/field.h"
-#include "client/kernelsctl/output.h"
-#include "client/kernelsctl/pages.h"
+#include "client/kernelsctl/show.h"
 #include "client/kernelsctl/table.h"
 
 /* An entry that another one lies on top of stands below that one. */
@@ -29,8 +21,9 @@ static void table_row(Table *table, const kd_value *entry, const char *mode, con
                    hidden ? ", hidden" : "");
 }
 
-static void print_table(const kd_value *entries)
+static void print_table(const kd_value *result)
 {
+        const kd_value *entries = kd_value_get(result, "entries");
         static const char *const titles[] = { "LAYER", "DEVICE", "CAPABILITY", "MODE", "KERNEL", "NAME THERE", "SOURCE" };
         Table *table = table_new(titles, 7);
 
@@ -49,24 +42,8 @@ static void print_table(const kd_value *entries)
 
 int verb_mapping_list(const Arguments *arguments)
 {
-        kd_client *client OWNED(kd_closep) = NULL;
-        kd_value *entries OWNED(kd_value_freep) = NULL;
-        kd_value *map OWNED(kd_value_freep) = NULL;
-        bool json = arguments_have(arguments, OPTION_JSON);
-        kd_error error;
-        int r = connect_client(arguments, CONNECT_ADMIN, &client, &error);
+        static const Show what = { .verb = "mapping-list", .method = "mapping.list", .rows = "entries", .purpose = CONNECT_ADMIN,
+                                   .most = SIZE_MAX, .print = print_table };
 
-        if (!r)
-                r = pages_collect(client, "mapping.list", "entries", &entries, &error);
-        if (r)
-                return output_error("mapping-list", json, &error);
-        if (!json) {
-                print_table(entries);
-                return 0;
-        }
-        map = kd_value_map();
-        r = map ? kd_value_set(map, "entries", entries) : -ENOMEM;
-        if (map)
-                entries = NULL;
-        return r < 0 ? 1 : output_json("mapping-list", map);
+        return show(arguments, &what, kd_value_map());
 }

@@ -3,10 +3,8 @@
 #include <string.h>
 
 #include "client/kernelsctl/change.h"
-#include "client/kernelsctl/connect.h"
 #include "client/kernelsctl/field.h"
-#include "client/kernelsctl/output.h"
-#include "client/kernelsctl/pages.h"
+#include "client/kernelsctl/show.h"
 #include "client/kernelsctl/table.h"
 
 /* Digits alone are a version, anything else a branch. NULL without memory. */
@@ -36,8 +34,9 @@ int verb_unpin(const Arguments *arguments)
         return change_make(arguments, "unpin", "pin.drop", pin_params(arguments, NULL));
 }
 
-static void print_pins(const kd_value *pins)
+static void print_pins(const kd_value *result)
 {
+        const kd_value *pins = kd_value_get(result, "pins");
         static const char *const titles[] = { "REPOSITORY", "REVISION", "COMMIT" };
         Table *table = table_new(titles, 3);
 
@@ -54,24 +53,8 @@ static void print_pins(const kd_value *pins)
 
 int verb_pins(const Arguments *arguments)
 {
-        kd_client *client OWNED(kd_closep) = NULL;
-        kd_value *pins OWNED(kd_value_freep) = NULL;
-        kd_value *map OWNED(kd_value_freep) = NULL;
-        bool json = arguments_have(arguments, OPTION_JSON);
-        kd_error error;
-        int r = connect_client(arguments, CONNECT_ADMIN, &client, &error);
+        static const Show what = { .verb = "pins", .method = "pin.list", .rows = "pins", .purpose = CONNECT_ADMIN,
+                                   .most = SIZE_MAX, .print = print_pins };
 
-        if (!r)
-                r = pages_collect(client, "pin.list", "pins", &pins, &error);
-        if (r)
-                return output_error("pins", json, &error);
-        if (!json) {
-                print_pins(pins);
-                return 0;
-        }
-        map = kd_value_map();
-        r = map ? kd_value_set(map, "pins", pins) : -ENOMEM;
-        if (map)
-                pins = NULL;
-        return r < 0 ? change_no_memory() : output_json("pins", map);
+        return show(arguments, &what, kd_value_map());
 }

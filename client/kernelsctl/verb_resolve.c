@@ -83,7 +83,8 @@ int verb_resolve(const Arguments *arguments)
         }
         r = connect_client(arguments, CONNECT_PLAIN, &client, &error);
         if (!r)
-                r = kd_resolve(client, KD_VIEW_SESSION, queries, arguments->n_words, 0, &answers, &error);
+                r = kd_resolve(client, KD_VIEW_SESSION, queries, arguments->n_words,
+                               arguments_have(arguments, OPTION_FRESH) ? KD_FRESH : 0, &answers, &error);
         free(queries);
         if (r)
                 return output_error("resolve", json, &error);

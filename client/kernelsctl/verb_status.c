@@ -47,6 +47,29 @@ static void print_state(const kd_value *status)
         putchar('\n');
 }
 
+/* Where kernels come from, and where they are kept. */
+static void print_hub(const kd_value *status)
+{
+        const char *hub = field_text(status, "hub_message", NULL), *cache = field_text(status, "cache_message", NULL);
+
+        printf("hub          ");
+        output_text(COLOUR_NONE, field_text(status, "hub", "-"));
+        printf("%s; fetches running %lld", kd_value_as_bool(kd_value_get(status, "offline")) ? ", offline" : "",
+               field_number(status, "fetches", 0));
+        if (hub) {
+                printf("\n             ");
+                output_text(COLOUR_BAD, hub);
+        }
+        printf("\ncache        ");
+        output_text(COLOUR_NONE, field_text(status, "cache", "none: nothing is fetched"));
+        printf("; kernels %lld", field_number(status, "kernels", 0));
+        if (cache) {
+                printf("\n             ");
+                output_text(COLOUR_BAD, cache);
+        }
+        putchar('\n');
+}
+
 static void print_absent(const kd_value *absent)
 {
         if (!kd_value_count(absent))
@@ -70,6 +93,7 @@ static void print_status(const kd_value *status)
                output_age(field_number(status, "uptime_s", 0), age, sizeof(age)));
         print_mapping(status);
         print_state(status);
+        print_hub(status);
         printf("sessions     %lld; views %lld, own entries %lld; turned away %lld\n",
                field_number(status, "sessions", 0), field_number(status, "views", 0), field_number(status, "entries", 0),
                field_number(status, "refused", 0));

@@ -153,6 +153,32 @@ def on_terminal(daemon, **environment):
     return output
 
 
+def test_progress_on_a_terminal(make_daemon, tmp_path):
+    """A line that is drawn anew while a large kernel is checked."""
+    harness.make_slow_variant(tmp_path / "repository")
+    daemon = make_daemon()
+    daemon.write_mapping({"Silu": [{"device": "cpu", "use": {"path": str(tmp_path / "repository")}}]})
+    daemon.start()
+    master, slave = pty.openpty()
+    with subprocess.Popen([harness.KERNELSCTL, "acquire", "Silu", "--device=cpu"], stdout=subprocess.PIPE, stderr=slave,
+                          env=daemon.environment(KERNELSD_SOCKET=str(daemon.socket), TERM="xterm")) as run:
+        os.close(slave)
+        output = b""
+        while output.count(b"\r") < 3:
+            output += os.read(master, 4096)
+        run.kill()
+    os.close(master)
+    assert b" GB, " in output and b" files" in output and output.startswith(b"\r") and b"\n" not in output, output
+
+
+def test_status_names_hub_and_cache(known):
+    status, answer = ctl_json(known, "status")
+    assert status == 0 and {"hub", "offline", "cache", "kernels", "fetches"} <= set(answer)
+    lines = ctl(known, "status")[1].splitlines()
+    assert any(line.startswith(f"hub          {answer['hub']}") for line in lines)
+    assert any(line.startswith("cache        ") and f"kernels {answer['kernels']}" in line for line in lines)
+
+
 def test_colours_on_a_terminal_and_no_color(known):
     assert b"\x1b[" in on_terminal(known)
     plain = on_terminal(known, NO_COLOR="1")

@@ -37,7 +37,18 @@ START_TEST(test_wrong_usage_is_2)
                 "kernelsctl resolve A --nosuch", "kernelsctl resolve A --device", "kernelsctl resolve A --json=yes",
                 "kernelsctl status --device cpu", "kernelsctl resolve A -- true", "kernelsctl acquire A --",
                 "kernelsctl resolve A -x", "kernelsctl resolve A --capability nine", "kernelsctl mapping check",
-                "kernelsctl acquire A --deadline 0",
+                "kernelsctl acquire A --deadline 0", "kernelsctl acquire", "kernelsctl acquire A --repo o/n --version 1",
+                "kernelsctl acquire --repo o/n", "kernelsctl acquire --repo o/n --version 1 --revision main",
+                "kernelsctl acquire --repo o/n --version v1", "kernelsctl acquire A --version 1",
+                "kernelsctl acquire --repo o/n --version 1 --mode training", "kernelsctl versions",
+                "kernelsctl versions o/n --version 1", "kernelsctl info o/n --version 1 --revision main",
+                "kernelsctl info o/n --capability nine", "kernelsctl refresh --version 1", "kernelsctl refresh o/n --torch 2.7",
+                "kernelsctl prefetch o/n", "kernelsctl prefetch --version 1",
+                "kernelsctl prefetch o/n --version 1 --lock x", "kernelsctl prefetch --environment a --torch 2.7",
+                "kernelsctl environment", "kernelsctl environment add", "kernelsctl environment add a",
+                "kernelsctl environment add a --remove --torch 2.7", "kernelsctl environment add a --torch 2.7 --cuda 12",
+                "kernelsctl cache", "kernelsctl cache verify a b", "kernelsctl history -n", "kernelsctl history -n 0",
+                "kernelsctl history -n x", "kernelsctl status -n 1", "kernelsctl explain A --fresh",
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(lines); i++)

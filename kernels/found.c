@@ -55,7 +55,7 @@ bool found_of_hit(const HostMapping *host, const ViewHit *hit, Found *ret_found)
 
         ret_found->repository = NULL;
         ret_found->fault = NULL;
-        ret_found->variant = ret_found->redirect = ret_found->commit = TEXT_NULL;
+        ret_found->variant = ret_found->redirect = ret_found->commit = ret_found->state = TEXT_NULL;
         ret_found->commit_age_s = INTEGER_ABSENT;
         if (!entry) {
                 if (!found_of_row(host, &hit->host, ret_found))

@@ -189,13 +189,27 @@ static Entry *removal_entry(const char *layer)
         return entry;
 }
 
+/* Of the upper file, for CUDA devices from 75 to 89. */
+static Entry *range_entry(const char *layer)
+{
+        EntryMode mode = { MODE_FALLBACK, { .kind = REFERENCE_VERSION, .repo = TEXT("o/n"), .version = 9 } };
+        EntryDraft draft = { .layer = text_of(layer), .device = TEXT("cuda"), .min = INTEGER_PRESENT(75),
+                             .max = INTEGER_PRESENT(89), .modes = &mode, .n_modes = 1, .source = 1 };
+        Entry *entry = NULL;
+        Fault fault;
+
+        ck_assert_int_eq(entry_new(&draft, &entry, &fault), 0);
+        return entry;
+}
+
 /* Pages of every size show behind each entry the one that it hides. */
 START_TEST(test_list_shows_what_is_hidden)
 {
         static const struct { const char *layer, *device, *source; bool hidden; } expected[] = {
                 { "A", "cpu", "file:b.json", false }, { "A", "cpu", "file:a.json", true }, { "A", "cuda", "file:a.json", false },
                 { "B", "cpu", "file:b.json", false }, { "C", "cpu", "file:a.json", false }, { "D", "cpu", "file:b.json", false },
-                { "D", "cpu", "file:a.json", true },
+                { "D", "cpu", "file:a.json", true }, { "E", "cuda", "file:b.json", false }, { "E", "cuda", "file:a.json", true },
+                { "E", "cuda", "file:a.json", false },
         };
         Entry *entries[] = {
                 mapping_entry("A", "cuda", 75, 89, "fallback", 1), mapping_entry("A", "cpu", -1, -1, "training", 7),
@@ -203,11 +217,12 @@ START_TEST(test_list_shows_what_is_hidden)
                 mapping_entry("B", "cpu", -1, -1, "fallback", 1), path_entry("B", "/opt/old"), removal_entry("B"), /* gone, both */
                 path_entry("D", "/opt/older"), mapping_entry("D", "cpu", -1, -1, "fallback", 3), /* of two the upper one */
                 path_entry("A", "/opt/a"), path_entry("B", "/opt/b"), path_entry("D", "/opt/d"),
+                mapping_entry("E", "cuda", 90, -1, "fallback", 1), mapping_entry("E", "cuda", 75, 89, "fallback", 1), range_entry("E"),
         };
         HostMapping *mapping = mapping_of(entries, ARRAY_SIZE(entries));
         Fault fault;
 
-        for (size_t limit = 1; limit < 9; limit++) {
+        for (size_t limit = 1; limit < 12; limit++) {
                 CLEANUP_ARENA Arena arena = ARENA_NULL;
                 MsgMappingListResult page = { 0 };
                 size_t n = 0;

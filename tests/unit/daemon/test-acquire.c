@@ -122,7 +122,7 @@ static void ask(uint32_t id, const char *repository)
                                   .answer = { .layer = TEXT("L"), .variant = TEXT("torch-cpu") } };
         Fault fault;
 
-        ck_assert_int_eq(acquire_begin(bench.daemon.acquires, &request, &resolution, 60000, &fault), 0);
+        ck_assert_int_eq(acquire_begin(bench.daemon.acquires, &request, &resolution, &(AcquireOptions){ .deadline_ms = 60000 }, &fault), 0);
 }
 
 static void open_gate(void)

@@ -319,7 +319,7 @@ START_TEST(test_too_many_named)
 
         (void)snprintf(sql, sizeof(sql), "WITH RECURSIVE c(x) AS (SELECT 0 UNION ALL SELECT x + 1 FROM c WHERE x < %d)"
                        " INSERT INTO named_environment SELECT 'n' || x, x'80', '', -1, '' FROM c",
-                       LIMIT_NAMED_ENVIRONMENTS - 1);
+                       LIMIT_STORED_ENVIRONMENTS - 1);
         begin();
         end();
         execute(sql);

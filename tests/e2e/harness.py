@@ -354,8 +354,9 @@ class Daemon:
         return [*arguments, *map(str, more)]
 
     def environment(self, **more):
-        environment = {key: value for key, value in os.environ.items()
-                       if not key.startswith(("KERNELSD_", "LISTEN_", "XDG_")) and key != "WATCHDOG_USEC"}
+        ours = ("KERNELSD_", "LISTEN_", "XDG_", "WATCHDOG_USEC")
+        hub = ("HF_", "HUGGING", "KERNELS_", "TRANSFORMERS_")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(ours + hub)}
         return {**environment, "HOME": str(self.folder), "NOTIFY_SOCKET": str(self.folder / "notify"), **more}
 
     def start(self, *arguments, socket_option=True, launcher=(), pass_fds=(), preexec=None, **environment):

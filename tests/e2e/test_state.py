@@ -197,7 +197,7 @@ def test_the_last_good_files_stay_in_force_across_a_restart(make_daemon, tmp_pat
         assert peer.label("Silu", view=0) == "Mended" and peer.label("Gone", view=0) == "no-mapping"
         assert peer.resolve(query("Locked"), view=0)[0]["commit"] == OTHER
     # What is good now is what the next faulty start begins from.
-    daemon.kill()
+    assert daemon.stop() == 0
     daemon.write_mapping("{", "10-a.json")
     daemon.start()
     with daemon.peer() as peer:
@@ -242,17 +242,53 @@ def fill(daemon):
         store(peer, {"Silu": [use("Stored")]})
 
 
-def test_a_damaged_database_is_set_aside_and_rebuilt(make_daemon):
+def cut(size):
+    def cuts(state):
+        os.truncate(state / "kernelsd.db", size)
+    return cuts
+
+
+def overwrite(state):
+    (state / "kernelsd.db").write_bytes(b"x" * 9000)
+    (state / "kernelsd.db-wal").unlink(missing_ok=True)
+
+
+def lose_database(state):
+    for path in state.glob("kernelsd.db*"):
+        path.unlink()
+
+
+def lose_export(state):
+    (state / "export.json").unlink()
+
+
+# What is done to the folder, what status says then, whether the damaged file is kept.
+DAMAGES = {
+    "truncated to nothing": (cut(0), "rebuilt", None),
+    "truncated in the first page": (cut(100), "kernelsd.db.corrupt", True),
+    "truncated after some pages": (cut(4096 * 3), "kernelsd.db.corrupt", True),
+    "overwritten": (overwrite, "kernelsd.db.corrupt", True),
+    "missing": (lose_database, "rebuilt", False),
+    "export lost": (lose_export, "export.json", False),
+}
+
+
+@pytest.mark.parametrize("damage, said, aside", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_folder_is_mended(make_daemon, damage, said, aside):
     daemon = make_daemon().start()
     fill(daemon)
-    daemon.kill()
-    (daemon.state / "kernelsd.db").write_bytes(b"x" * 9000)
-    (daemon.state / "kernelsd.db-wal").unlink(missing_ok=True)
+    assert daemon.stop() == 0  # so that all is in the database, and no log beside it
+    damage(daemon.state)
     daemon.start()
     status = daemon.status()
-    assert status["state_ok"] and "kernelsd.db.corrupt" in status["state_message"]
-    assert list(stored(daemon)) == ["Silu"]
-    assert (daemon.state / "kernelsd.db.corrupt").exists()
+    assert status["state_ok"] and said in status["state_message"]
+    assert list(stored(daemon)) == ["Silu"] and (daemon.state / "export.json").exists()
+    if aside is not None:
+        assert (daemon.state / "kernelsd.db.corrupt").exists() == aside
+    fill(daemon)
+    daemon.kill()
+    daemon.start()
+    assert daemon.status()["state_message"] is None
 
 
 def test_what_is_lost_is_said_until_the_next_load(make_daemon):

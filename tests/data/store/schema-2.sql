@@ -16,8 +16,8 @@ CREATE TABLE pin (repo TEXT NOT NULL, revision TEXT NOT NULL, commit_id TEXT NOT
 INSERT INTO "pin" VALUES('o/n','main','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa');
 CREATE TABLE publisher (name TEXT NOT NULL, trusted INTEGER NOT NULL, at_s INTEGER NOT NULL, PRIMARY KEY (name)) STRICT, WITHOUT ROWID;
 CREATE TABLE receipt (path TEXT NOT NULL, variant TEXT NOT NULL, fingerprint BLOB NOT NULL, used_s INTEGER NOT NULL, PRIMARY KEY (path, variant)) STRICT, WITHOUT ROWID;
-CREATE TABLE revision (repo TEXT NOT NULL, revision TEXT NOT NULL, commit_id TEXT NOT NULL, redirect TEXT NOT NULL, final_commit TEXT NOT NULL, at_s INTEGER NOT NULL, PRIMARY KEY (repo, revision)) STRICT, WITHOUT ROWID;
-INSERT INTO "revision" VALUES('o/n','v1','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','','',1);
+CREATE TABLE revision (repo TEXT NOT NULL, revision TEXT NOT NULL, commit_id TEXT NOT NULL, redirect TEXT NOT NULL, final_commit TEXT NOT NULL, with_token INTEGER NOT NULL, at_s INTEGER NOT NULL, PRIMARY KEY (repo, revision)) STRICT, WITHOUT ROWID;
+INSERT INTO "revision" VALUES('o/n','v1','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','','',0,1);
 CREATE TABLE use (domain INTEGER NOT NULL, repo TEXT NOT NULL, revision TEXT NOT NULL, environment BLOB NOT NULL, device TEXT NOT NULL, capability INTEGER NOT NULL, arch TEXT NOT NULL, at_s INTEGER NOT NULL, PRIMARY KEY (domain, repo, revision, environment, device, capability, arch)) STRICT, WITHOUT ROWID;
 CREATE INDEX event_uid ON event (uid, number);
 DELETE FROM "sqlite_sequence";

@@ -70,8 +70,8 @@ static Fact event(int64_t uid, const char *what, int64_t at_s)
 START_TEST(test_kinds)
 {
         const Fact all[] = {
-                { .kind = FACT_REVISION, .revision = { TEXT("o/n"), TEXT("v1"), TEXT("c1"), TEXT_NULL, TEXT_NULL, 1 } },
-                { .kind = FACT_REVISION, .revision = { TEXT("o/n"), TEXT("v2"), TEXT("c2"), TEXT("p/n"), TEXT("c3"), 2 } },
+                { .kind = FACT_REVISION, .revision = { TEXT("o/n"), TEXT("v1"), TEXT("c1"), TEXT_NULL, TEXT_NULL, false, 1 } },
+                { .kind = FACT_REVISION, .revision = { TEXT("o/n"), TEXT("v2"), TEXT("c2"), TEXT("p/n"), TEXT("c3"), true, 2 } },
                 { .kind = FACT_LISTING, .listing = { TEXT("o/n"), TEXT("c1"), TEXT("a\nb"), 3 } },
                 { .kind = FACT_PUBLISHER, .publisher = { TEXT("o"), true, 4 } },
                 { .kind = FACT_CORRUPT, .corrupt = { TEXT("o/n"), TEXT("c1"), TEXT("v"), TEXT("why") } },
@@ -93,6 +93,7 @@ START_TEST(test_kinds)
         ck_assert(text_equal(facts->revisions[1].redirect, TEXT("p/n")));
         ck_assert(text_equal(facts->revisions[1].final_commit, TEXT("c3")));
         ck_assert_int_eq(facts->revisions[1].at_s, 2);
+        ck_assert(facts->revisions[1].with_token);
         ck_assert_uint_eq(facts->n_listings, 1);
         ck_assert(text_equal(facts->listings[0].variants, TEXT("a\nb")));
         ck_assert_uint_eq(facts->n_publishers, 1);
@@ -119,7 +120,7 @@ END_TEST
 /* Of one key the newest is there. */
 START_TEST(test_replaced)
 {
-        Fact first = { .kind = FACT_REVISION, .revision = { TEXT("o/n"), TEXT("v1"), TEXT("c1"), TEXT("p/n"), TEXT("c2"), 1 } };
+        Fact first = { .kind = FACT_REVISION, .revision = { TEXT("o/n"), TEXT("v1"), TEXT("c1"), TEXT("p/n"), TEXT("c2"), false, 1 } };
         Fact second = { .kind = FACT_REVISION, .revision = { TEXT("o/n"), TEXT("v1"), TEXT("c3"), TEXT_NULL, TEXT_NULL, 2 } };
         Fact trusted = { .kind = FACT_PUBLISHER, .publisher = { TEXT("o"), true, 1 } };
         Fact doubted = { .kind = FACT_PUBLISHER, .publisher = { TEXT("o"), false, 2 } };

@@ -162,10 +162,17 @@ int cache_disk_temporary_folder(Cache *cache, int at, const char *kind, char ret
         for (int i = 0;; i++) {
                 cache_temporary_name(kind, cache->serial++, ret_name);
                 if (mkdirat(at, ret_name, FOLDER_MODE) == 0)
-                        return fchmodat(at, ret_name, FOLDER_MODE, 0) < 0 ? -errno : 0;
+                        break;
                 if (errno != EEXIST || i == NAME_TRIES)
                         return -errno;
         }
+        if (fchmodat(at, ret_name, FOLDER_MODE, 0) < 0) {
+                int r = -errno;
+
+                (void)unlinkat(at, ret_name, AT_REMOVEDIR);
+                return r;
+        }
+        return 0;
 }
 
 int cache_disk_link(Cache *cache, const char *target, int temporary_at, int at, const char *name)

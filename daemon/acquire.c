@@ -7,10 +7,10 @@
 #include "daemon/acquire_internal.h"
 #include "daemon/acquire_result.h"
 #include "daemon/state.h"
+#include "daemon/tell.h"
 #include "kernels/facts.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
-#include "proto/codec.h"
 
 /* --- lists --- */
 
@@ -141,36 +141,6 @@ void acquire_forget_session(Session *session)
 
 /* --- while it waits --- */
 
-static bool progress_equal(const Progress *a, const Progress *b)
-{
-        return a->files == b->files && a->bytes == b->bytes && a->files_total.present == b->files_total.present &&
-               a->bytes_total.present == b->bytes_total.present;
-}
-
-/* Whoever has unsent bytes is not told: a later one will do. */
-static void wait_tell(Wait *wait, const Progress *progress)
-{
-        MsgProgress message = {
-                .id = wait->id,
-                .files = progress->files,
-                .files_total = progress->files_total,
-                .bytes = progress->bytes,
-                .bytes_total = progress->bytes_total,
-        };
-        Buffer *buffer;
-        size_t start;
-
-        if (session_is_congested(wait->session) || progress_equal(&wait->told, progress))
-                return;
-        wait->told = *progress;
-        buffer = session_frame_begin(wait->session, &start);
-        if (!buffer || envelope_write_notification(buffer, TEXT("progress")) < 0 ||
-            codec_encode(&schema_Progress, &message, false, buffer) < 0)
-                session_frame_drop(wait->session, start);
-        else
-                session_frame_end(wait->session, start, -1);
-}
-
 static void wait_tick(Wait *wait, uint64_t now_ms)
 {
         Progress progress;
@@ -183,7 +153,7 @@ static void wait_tick(Wait *wait, uint64_t now_ms)
                 return;
         }
         progress = wait->check ? wait_check_progress(wait) : fetches_progress(&wait->hub.fetch);
-        wait_tell(wait, &progress);
+        tell_progress(wait->session, wait->id, &progress, &wait->told);
 }
 
 static void acquires_tick(uv_timer_t *timer)
@@ -312,6 +282,11 @@ int acquire_begin_hub(Acquires *acquires, const Request *request, const Resoluti
 }
 
 /* --- all of them --- */
+
+bool acquires_have_receipt(Acquires *acquires, Text path, Text variant)
+{
+        return receipts_find(&acquires->receipts, path, variant) != NULL;
+}
 
 void acquires_know_receipt(Acquires *acquires, Text path, Text variant, const KernelReceipt *receipt)
 {

@@ -21,6 +21,7 @@ size_t acquires_n_waiting(const Acquires *acquires);
 
 /* What a folder looked like when its files were hashed; put is told to the store, too. */
 void acquires_put_receipt(Acquires *acquires, Text path, Text variant, const KernelReceipt *receipt);
+bool acquires_have_receipt(Acquires *acquires, Text path, Text variant);
 void acquires_know_receipt(Acquires *acquires, Text path, Text variant, const KernelReceipt *receipt);
 
 typedef struct AcquireOptions {

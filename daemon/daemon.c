@@ -12,7 +12,8 @@
 #include "daemon/acquire.h"
 #include "daemon/dispatch.h"
 #include "daemon/holdings.h"
-#include "daemon/hub.h"
+#include "daemon/hub_task.h"
+#include "daemon/hub_verify.h"
 #include "daemon/lease.h"
 #include "daemon/config_limits.h"
 #include "daemon/log.h"
@@ -150,6 +151,8 @@ static void daemon_session_closed(void *data, Session *session)
         if (!session->holdings)
                 return;
         acquire_forget_session(session);
+        hub_task_forget_session(daemon->hub, session);
+        hub_verify_forget_session(daemon->hub, session);
         state_forget_session(daemon->state, session);
         daemon->n_views -= holdings_n_views(session->holdings);
         daemon->n_leases -= session->holdings->n_leases;
@@ -189,6 +192,7 @@ static int daemon_watch_signals(Daemon *daemon)
         int r;
 
         (void)signal(SIGPIPE, SIG_IGN);
+        (void)signal(SIGXFSZ, SIG_IGN); /* a file over RLIMIT_FSIZE is a disk that is full */
         for (; daemon->n_signals < DAEMON_SIGNALS; daemon->n_signals++) {
                 uv_signal_t *handle = &daemon->signals[daemon->n_signals];
 

@@ -7,6 +7,8 @@
 #include "daemon/acquire.h"
 #include "daemon/daemon.h"
 #include "daemon/handlers.h"
+#include "daemon/hub_task.h"
+#include "daemon/hub_verify.h"
 #include "daemon/log.h"
 #include "daemon/state.h"
 #include "proto/base/error.h"
@@ -212,6 +214,8 @@ FrameVerdict dispatch_frame(void *data, Session *session, Text payload, const ch
                 return FRAME_FAULT;
         }
         if (session->n_in_flight && (acquire_is_in_flight(session, envelope.id) ||
+                                     hub_task_is_in_flight(daemon->hub, session, envelope.id) ||
+                                     hub_verify_is_in_flight(daemon->hub, session, envelope.id) ||
                                      state_is_in_flight(daemon->state, session, envelope.id))) {
                 *ret_reason = "a request with the number of one in flight";
                 return FRAME_FAULT;

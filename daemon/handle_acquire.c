@@ -5,6 +5,8 @@
 #include "daemon/daemon.h"
 #include "daemon/handlers.h"
 #include "daemon/holdings.h"
+#include "daemon/hub_task.h"
+#include "daemon/hub_verify.h"
 #include "kernels/named_environment.h"
 #include "kernels/resolve.h"
 #include "proto/name.h"
@@ -141,5 +143,7 @@ int handle_cancel(Request *request)
         const MsgCancel *cancel = request->params;
 
         acquire_cancel(request->session, cancel->id);
+        hub_task_cancel(request->daemon->hub, request->session, cancel->id);
+        hub_verify_cancel(request->daemon->hub, request->session, cancel->id);
         return REQUEST_DONE;
 }

@@ -5,6 +5,7 @@
 #include "daemon/daemon.h"
 #include "daemon/handlers.h"
 #include "daemon/holdings.h"
+#include "daemon/hub.h"
 #include "daemon/state.h"
 #include "kernels/host_mapping.h"
 #include "proto/base/error.h"
@@ -72,6 +73,23 @@ static void status_of_state(const State *state, MsgStatusResult *result)
                 result->state_message = text_of(health->message);
 }
 
+static void status_of_hub(const Hub *hub, MsgStatusResult *result)
+{
+        const Config *config = hub->daemon->config;
+        const char *warning = hub->cache ? cache_warning(hub->cache) : hub->cache_message[0] ? hub->cache_message : NULL;
+
+        result->hub = text_of(config->hub_endpoint);
+        result->offline = config->offline;
+        result->kernels = (int64_t)catalog_n_kernels(hub->catalog);
+        result->fetches = (int64_t)fetches_n_running(hub->fetches);
+        if (hub->message[0])
+                result->hub_message = text_of(hub->message);
+        if (config->cache_dir)
+                result->cache = text_of(config->cache_dir);
+        if (warning)
+                result->cache_message = text_of(warning);
+}
+
 int handle_status(Request *request)
 {
         Daemon *daemon = request->daemon;
@@ -86,8 +104,7 @@ int handle_status(Request *request)
         status_of_mapping(daemon->mapping, result);
         status_of_state(daemon->state, result);
         status_of_sessions(daemon, request->session, result);
-        result->hub = text_of(daemon->config->hub_endpoint);
-        result->offline = true;
+        status_of_hub(daemon->hub, result);
         result->absent.items = daemon->features.absent;
         result->absent.n = daemon->features.n_absent;
         r = status_of_faults(daemon, request->arena, result);

@@ -3,6 +3,7 @@
 
 #include "daemon/dispatch.h"
 #include "daemon/holdings.h"
+#include "kernels/target.h"
 #include "kernels/resolve.h"
 
 /* handle_hello.c */
@@ -32,6 +33,11 @@ int handle_acquire(Request *request);
 int request_deadline(OptionalInteger asked, uint64_t *ret_deadline_ms, Fault *fault);
 int request_reference(Text repo, OptionalInteger version, Text revision, Reference *ret_reference, Fault *fault);
 
+/* What a kernel is wanted for: the session's environment, on the device that is named,
+ * else on that of its backend, else on cpu. 0; 1 with a fault; -ENOMEM. */
+int request_target(const Holdings *holdings, Text device, OptionalInteger capability, Text arch, Target **ret_target,
+                   Fault *fault);
+
 /* The device type of the session's backend. */
 int request_device(const Holdings *holdings, Text *ret_device, Fault *fault);
 int handle_release(Request *request);
@@ -46,7 +52,7 @@ int handle_pin_set(Request *request);
 int handle_pin_drop(Request *request);
 int handle_pin_list(Request *request);
 
-/* handle_hub.c */
+/* handle_hub.c, handle_prefetch.c, handle_cache.c, handle_environment.c, handle_history.c */
 int handle_versions(Request *request);
 int handle_variants(Request *request);
 int handle_refresh(Request *request);

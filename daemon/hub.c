@@ -9,6 +9,8 @@
 
 #include "daemon/daemon.h"
 #include "daemon/hub_scan.h"
+#include "daemon/hub_task.h"
+#include "daemon/hub_verify.h"
 #include "daemon/log.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
@@ -29,7 +31,7 @@ static int hub_open_cache(Hub *hub, const Config *config, Fault *fault)
                 return r;
         /* A user is served all the same, with what needs no cache. */
         log_error(HUB, NULL, "nothing can be fetched: %s", fault->message);
-        (void)snprintf(hub->message, sizeof(hub->message), "%s", fault->message);
+        (void)snprintf(hub->cache_message, sizeof(hub->cache_message), "%s", fault->message);
         return 0;
 }
 
@@ -61,6 +63,8 @@ int hub_new(Daemon *daemon, Hub **ret_hub, Fault *fault)
                 hub_free(hub);
                 return r;
         }
+        (void)uv_timer_init(&daemon->loop.uv, &hub->ticks);
+        hub->ticks.data = hub;
         *ret_hub = hub;
         return 0;
 }
@@ -69,6 +73,7 @@ void hub_stop(Hub *hub)
 {
         if (!hub)
                 return;
+        uv_close((uv_handle_t *)&hub->ticks, NULL);
         hub_scan_cancel(hub->scan);
         hub_stop_refreshes(hub);
         fetches_stop(hub->fetches);
@@ -86,6 +91,29 @@ Hub *hub_free(Hub *hub)
         cache_close(hub->cache);
         alloc_free(hub);
         return NULL;
+}
+
+/* --- requests that wait --- */
+
+static void hub_tick(uv_timer_t *timer)
+{
+        Hub *hub = timer->data;
+        uint64_t now_ms = loop_now_ms(&hub->daemon->loop);
+
+        hub_task_tick(hub, now_ms);
+        hub_verify_tick(hub, now_ms);
+}
+
+void hub_ticks_begin(Hub *hub)
+{
+        if (!hub->tasks && !hub->verifies)
+                (void)uv_timer_start(&hub->ticks, hub_tick, LIMIT_PROGRESS_MS, LIMIT_PROGRESS_MS);
+}
+
+void hub_ticks_end(Hub *hub)
+{
+        if (!hub->tasks && !hub->verifies)
+                (void)uv_timer_stop(&hub->ticks);
 }
 
 int64_t hub_now_s(void)

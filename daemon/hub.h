@@ -2,6 +2,8 @@
  * (kernels/catalog), who used what, and the fetches. */
 #pragma once
 
+#include <uv.h>
+
 #include "daemon/fetches.h"
 #include "daemon/http.h"
 #include "kernels/commit_memory.h"
@@ -12,6 +14,8 @@
 
 typedef struct Daemon Daemon;
 typedef struct HubScan HubScan;
+typedef struct HubTask HubTask;
+typedef struct HubVerify HubVerify;
 typedef struct Refresh Refresh;
 typedef struct StoredEnvironment StoredEnvironment;
 
@@ -24,8 +28,12 @@ struct Hub {
         TextTable jobs;              /* memories that several sessions share */
         HubScan *scan;               /* of the cache, at the start */
         Refresh *refreshes;          /* in the background */
+        HubTask *tasks;              /* requests that wait for fetches */
+        HubVerify *verifies;         /* requests that wait for kernels to be hashed */
+        uv_timer_t ticks;            /* while there are any of the two */
         uint64_t key;                /* of tables */
         bool ready;                  /* the cache has been looked through */
+        char cache_message[LIMIT_FAULT_MESSAGE]; /* why a user's cache cannot be used; "": it can */
         char message[LIMIT_FAULT_MESSAGE]; /* how the last fetch failed; "": it did not */
 };
 
@@ -43,8 +51,12 @@ void hub_stop_refreshes(Hub *hub);
 /* Cancels what runs; before worker_close, with all waiters gone. NULL is allowed, as below. */
 void hub_stop(Hub *hub);
 
-/* After worker_close. */
+/* After worker_close and with the loop at its end. */
 Hub *hub_free(Hub *hub);
+
+/* Around the linking of a first, and the unlinking of a last, task or verify. */
+void hub_ticks_begin(Hub *hub);
+void hub_ticks_end(Hub *hub);
 
 /* Seconds since 1970. */
 int64_t hub_now_s(void);

@@ -134,9 +134,10 @@ static int fetch_advance(Fetch *fetch, Fault *fault)
 {
         int r = fetch_find_commit(fetch, fault);
 
-        if (!r && fetch->order->goal >= FETCH_LISTING)
-                r = fetch_find_variants(fetch, fault);
-        if (r || fetch->order->goal < FETCH_FILES)
+        if (r || fetch->order->goal == FETCH_REFS)
+                return r;
+        r = fetch_find_variants(fetch, fault);
+        if (r || fetch->order->goal == FETCH_LISTING)
                 return r;
         r = fetch_choose(fetch, fault);
         if (!r)

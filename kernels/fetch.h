@@ -19,8 +19,8 @@
 #include "kernels/target.h"
 
 typedef enum FetchGoal {
-        FETCH_COMMIT,  /* which commit it is, and what other revisions there are */
-        FETCH_LISTING, /* and which variants it has */
+        FETCH_REFS,    /* which revisions there are; the order's own need not be among them */
+        FETCH_LISTING, /* which commit it is, and which variants it has */
         FETCH_FILES,   /* and the files for the targets */
 } FetchGoal;
 

@@ -113,6 +113,9 @@ static int take_refs(Fetch *fetch, FetchStep *step, const HubReply *reply, Fault
         if (r)
                 return r;
         fetch->result->asked = true;
+        fetch->has_refs = true;
+        if (fetch->order->goal == FETCH_REFS)
+                return 0;
         if (hub_refs_find(&refs, fetch->revision, &commit))
                 return take_commit(fetch, commit);
         if (may_be_other(fetch->revision))
@@ -301,11 +304,12 @@ int fetch_find_commit(Fetch *fetch, Fault *fault)
 
         if (fetch->n_out)
                 return FETCH_WAITS;
+        if (fetch->order->goal == FETCH_REFS)
+                return fetch->has_refs ? 0 : ask_commit(fetch);
         if (!fetch->commit.data && !fetch->moved)
                 r = ask_commit(fetch);
-        if (r || fetch->order->goal == FETCH_COMMIT)
-                return r;
-        r = find_redirect(fetch, fault);
+        if (!r)
+                r = find_redirect(fetch, fault);
         if (!r)
                 r = fetch_judge(fetch, fault);
         if (!r && !fetch->commit.data)

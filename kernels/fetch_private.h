@@ -82,6 +82,7 @@ struct Fetch {
         Text revision;
         bool fixed;       /* the revision in hand is a commit */
         Text commit;      /* of the repository in hand; absent: to be asked */
+        bool has_refs;
         bool moved;       /* the redirect was followed */
         bool looked;      /* for a redirect */
         bool listed;      /* what variants there are is known */

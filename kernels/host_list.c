@@ -145,3 +145,31 @@ int host_mapping_list(const HostMapping *mapping, OptionalInteger after, size_t 
         };
         return 0;
 }
+
+/* --- references --- */
+
+static int layer_references(const HostMapping *mapping, uint32_t number, HostReferenceFunction *function, void *data)
+{
+        IndexLayer layer;
+        int r = 0;
+
+        if (!index_layer_sorted(&mapping->index, number, &layer))
+                return -EINVAL;
+        for (size_t i = 0; !r && i < layer.n_references; i++) {
+                Reference reference;
+
+                if (!host_mapping_reference(mapping, &layer, &layer.references[i], &reference))
+                        return -EINVAL;
+                r = function(data, &reference);
+        }
+        return r;
+}
+
+int host_mapping_each_reference(const HostMapping *mapping, HostReferenceFunction *function, void *data)
+{
+        int r = 0;
+
+        for (uint32_t number = 0; !r && number < index_n_layers(&mapping->index); number++)
+                r = layer_references(mapping, number, function, data);
+        return r;
+}

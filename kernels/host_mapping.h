@@ -66,6 +66,12 @@ int host_mapping_set_faults(HostMapping *mapping, const MsgMappingFault *faults,
 bool host_mapping_reference(const HostMapping *mapping, const IndexLayer *layer, const IndexReference *encoded,
                             Reference *ret_reference);
 
+/* Every reference that is in force, those of one layer after the other: some come
+ * many times. Ends with the first that the function does not answer with 0, and
+ * with that. -EINVAL: the index is damaged. */
+typedef int HostReferenceFunction(void *data, const Reference *reference);
+int host_mapping_each_reference(const HostMapping *mapping, HostReferenceFunction *function, void *data);
+
 /* A page of mapping.list, of at most `limit` entries; none where `after` comes
  * from a larger mapping, whose generation was another. Texts point into the
  * mapping, the rest lies in the arena. 0; 1 with FAULT_BAD_REQUEST for an

@@ -107,6 +107,7 @@ START_TEST(test_digest)
 {
         static const struct { bool is_lock; const char *name, *path, *bytes; } others[] = {
                 { true, "a", "b", "c" }, { false, "ab", "", "c" }, { false, "a", "bc", "" }, { false, "a", "b", "d" },
+                { false, "a", "x", "c" }, { false, "x", "b", "c" },
         };
         CLEANUP(kept_files_unrefp) KeptFiles *files = NULL;
 

@@ -153,6 +153,9 @@ START_TEST(test_uses)
         note(&old);
         note(&now);
         note(&now);
+        facts = facts_free(facts);
+        ck_assert_int_eq(store_facts(store, 0, &facts), 0); /* which drops nothing by itself */
+        ck_assert_uint_eq(facts->n_uses, 2);
         again();
         ck_assert_uint_eq(facts->n_uses, 2);
         ck_assert(text_equal(facts->uses[0].repo, TEXT("o/now")));

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "kernels/host_mapping.h"
+#include "kernels/kept_files.h"
 #include "kernels/repository.h"
 #include "tests/lib/fixture.h"
 
@@ -14,7 +15,8 @@ static uv_loop_t loop;
 static Worker *worker;
 static MappingLoader *loader;
 static HostMapping *mapping; /* what was handed over last */
-static int n_loaded, n_finished;
+static KeptFiles *kept;      /* likewise */
+static int n_loaded, n_finished, n_kept;
 static char root[PATH_MAX];
 
 static const char *at(const char *name)
@@ -45,6 +47,13 @@ static void on_loaded(void *data, HostMapping *loaded)
         n_loaded++;
 }
 
+static void on_keep(void *data, KeptFiles *files)
+{
+        kept_files_unref(kept);
+        kept = files;
+        n_kept++;
+}
+
 static void on_finished(void *data)
 {
         n_finished++;
@@ -53,7 +62,7 @@ static void on_finished(void *data)
 static void begin(void)
 {
         Places places = { .n_folders = 1 };
-        MappingLoaderOwner owner = { .loaded = on_loaded, .finished = on_finished };
+        MappingLoaderOwner owner = { .loaded = on_loaded, .keep = on_keep, .finished = on_finished };
 
         ck_assert_ptr_nonnull(realpath(fixture_folder(), root));
         ck_assert_int_eq(mkdir(at("mapping.d"), 0755), 0);
@@ -83,6 +92,7 @@ static void end(void)
         ck_assert_int_eq(uv_loop_close(&loop), 0);
         uv_library_shutdown();
         mapping = host_mapping_unref(mapping);
+        kept = kept_files_unref(kept);
 }
 
 #define USE(layer, reference) "{\"kernelsd\": 1, \"mapping\": {\"" layer "\": [{\"device\": \"cpu\", \"use\": " reference "}]}}"
@@ -112,6 +122,54 @@ START_TEST(test_change)
         run_until(&n_loaded, 2);
         ck_assert_uint_eq(mapping->index.header->n_layers, 2);
         ck_assert_uint_eq(mapping->generation, 2);
+        end();
+}
+END_TEST
+
+/* What is the same is not handed over again; what is faulty never is. */
+START_TEST(test_keep)
+{
+        begin();
+        put("mapping.d/a.json", ONE);
+        load();
+        ck_assert_int_eq(n_kept, 1);
+        ck_assert_uint_eq(kept->n, 1);
+        ck_assert(text_equal(kept->items[0].name, TEXT("a.json")));
+        ck_assert(text_equal(kept->items[0].bytes, TEXT(ONE)));
+        load();
+        ck_assert_int_eq(n_kept, 1);
+        put("mapping.d/a.json", "{");
+        load();
+        ck_assert_int_eq(n_kept, 1);
+        put("mapping.d/a.json", ONE " ");
+        load();
+        ck_assert_int_eq(n_kept, 2);
+        end();
+}
+END_TEST
+
+/* The first files are faulty: those that were kept are in force, once. */
+START_TEST(test_kept)
+{
+        KeptFiles *files = NULL;
+
+        ck_assert_int_eq(kept_files_new(&files), 0);
+        ck_assert_int_eq(kept_files_add(files, false, TEXT("z.json"), TEXT("/z.json"), TEXT(ONE)), 0);
+        ck_assert_int_eq(kept_files_finish(files), 0);
+        begin();
+        mapping_loader_set_kept(loader, files);
+        kept_files_unref(files);
+        put("mapping.d/a.json", "{");
+        load();
+        ck_assert_uint_eq(mapping->index.header->n_layers, 1);
+        ck_assert_uint_eq(mapping->n_faults, 1);
+        ck_assert(!mapping_loader_is_good(loader));
+        ck_assert_int_eq(n_kept, 0);
+        put("mapping.d/a.json", USE("B", "{\"path\": \"/nowhere\"}"));
+        load();
+        ck_assert_uint_eq(mapping->generation, 2);
+        ck_assert_uint_eq(mapping->n_faults, 0);
+        ck_assert_int_eq(n_kept, 1);
         end();
 }
 END_TEST
@@ -248,5 +306,5 @@ START_TEST(test_close)
 }
 END_TEST
 
-FIXTURE_MAIN("daemon/mapping-loader", test_empty, test_change, test_faulty, test_same, test_faulty_first, test_path,
+FIXTURE_MAIN("daemon/mapping-loader", test_empty, test_change, test_keep, test_kept, test_faulty, test_same, test_faulty_first, test_path,
              test_link_swap, test_lock_file, test_close)

@@ -230,16 +230,26 @@ START_TEST(test_many_folders)
 {
         CLEANUP(cache_closep) Cache *cache = help_open(false);
         CLEANUP(cached_freep) Cached *cached = NULL;
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        CLEANUP_FD int fd = -1;
+        CachedRef *refs;
+        bool cut = false;
+        size_t n;
 
         file(V "a", "x");
         ck_assert_int_eq(mkdir(help_at(HELP_FOLDER "/refs"), 0755), 0);
         for (int i = 0; i < LIMIT_VARIANTS + 100; i++)
                 ck_assert_int_eq(mkdir(help_at(SNAPSHOT "build/v%d", i), 0755), 0);
-        for (int i = 0; i < LIMIT_CACHE_ENTRIES + 100; i++)
+        for (int i = 0; i < 100; i++)
                 ck_assert_int_eq(mkdir(help_at(HELP_FOLDER "/refs/%d", i), 0755), 0);
         cached = help_scan(cache);
         ck_assert(cached->cut);
         ck_assert_uint_eq(cached->repositories[0].commits[0].n_variants, LIMIT_VARIANTS);
+        fd = open(help_at(HELP_FOLDER), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        ck_assert_int_eq(cache_ref_list(fd, 101, &arena, &refs, &n, &cut), 0);
+        ck_assert(!cut);
+        ck_assert_int_eq(cache_ref_list(fd, 50, &arena, &refs, &n, &cut), 0);
+        ck_assert(cut);
 }
 END_TEST
 

@@ -361,7 +361,7 @@ START_TEST(test_killed)
                         ck_assert_int_eq(cache_ref_write(cache, HELP_REPO, TEXT("v1"), HELP_COMMIT, &fault), 0);
                         assert_complete(cache, false);
                         help_assert_placed();
-                        if (number == 0)
+                        if (number == 0 && k % 8 == 0) /* which takes several programs each time */
                                 assert_layout();
                         ck_assert_int_lt(k, 1000);
                 }

@@ -6,11 +6,15 @@
 
 #include "daemon/acquire_internal.h"
 #include "daemon/acquire_result.h"
+#include "daemon/handlers.h"
 #include "daemon/state.h"
 #include "daemon/tell.h"
 #include "kernels/facts.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
+
+/* A kernel that was used less long ago is not noted again as used. Guess. */
+#define USED_S 3600
 
 /* --- lists --- */
 
@@ -173,18 +177,15 @@ static int wait_new(Acquires *acquires, const Request *request, Wait **ret_wait,
 {
         Wait *wait;
 
-        if (request->session->n_in_flight >= LIMIT_IN_FLIGHT)
-                return fault_set(fault, FAULT_LIMIT, "a session has at most %d requests in flight: wait for an answer",
-                                 LIMIT_IN_FLIGHT);
         wait = alloc_zeroed(1, sizeof(*wait));
         if (!wait)
                 return error_trace(-ENOMEM);
         wait->acquires = acquires;
         wait->session = request->session;
         wait->id = request->id;
-        if (charge_set(&wait->charge, request->session->charge.account, ACCOUNT_ACQUIRES, 1) != 0) {
+        if (request_wait(request, &wait->charge, fault)) {
                 wait_free(wait);
-                return fault_set(fault, FAULT_LIMIT, "too many acquires wait: wait for some, or have quota.acquires raised");
+                return 1;
         }
         *ret_wait = wait;
         return 0;
@@ -283,24 +284,26 @@ int acquire_begin_hub(Acquires *acquires, const Request *request, const Resoluti
 
 /* --- all of them --- */
 
-bool acquires_have_receipt(Acquires *acquires, Text path, Text variant)
+int64_t acquires_used_s(const Acquires *acquires, Text path, Text variant)
 {
-        return receipts_find(&acquires->receipts, path, variant) != NULL;
+        return receipts_used_s(&acquires->receipts, path, variant);
 }
 
-void acquires_know_receipt(Acquires *acquires, Text path, Text variant, const KernelReceipt *receipt)
+void acquires_know_receipt(Acquires *acquires, Text path, Text variant, const KernelReceipt *receipt, int64_t used_s)
 {
-        receipts_put(&acquires->receipts, path, variant, *receipt);
+        receipts_put(&acquires->receipts, path, variant, *receipt, used_s);
 }
 
 void acquires_put_receipt(Acquires *acquires, Text path, Text variant, const KernelReceipt *receipt)
 {
         const KernelReceipt *before = receipts_find(&acquires->receipts, path, variant);
-        Fact fact = { .kind = FACT_RECEIPT, .receipt = { .path = path, .variant = variant, .used_s = hub_now_s() } };
+        int64_t now_s = hub_now_s(), used_s = receipts_used_s(&acquires->receipts, path, variant);
+        Fact fact = { .kind = FACT_RECEIPT, .receipt = { .path = path, .variant = variant, .used_s = now_s } };
+        bool same = before && memcmp(before, receipt, sizeof(*receipt)) == 0;
 
-        if (before && memcmp(before, receipt, sizeof(*receipt)) == 0)
+        acquires_know_receipt(acquires, path, variant, receipt, now_s);
+        if (same && now_s >= used_s && now_s - used_s < USED_S)
                 return;
-        acquires_know_receipt(acquires, path, variant, receipt);
         memcpy(fact.receipt.fingerprint, receipt->fingerprint, sizeof(fact.receipt.fingerprint));
         if (acquires->daemon->state)
                 state_note(acquires->daemon->state, &fact);

@@ -21,8 +21,8 @@ size_t acquires_n_waiting(const Acquires *acquires);
 
 /* What a folder looked like when its files were hashed; put is told to the store, too. */
 void acquires_put_receipt(Acquires *acquires, Text path, Text variant, const KernelReceipt *receipt);
-bool acquires_have_receipt(Acquires *acquires, Text path, Text variant);
-void acquires_know_receipt(Acquires *acquires, Text path, Text variant, const KernelReceipt *receipt);
+void acquires_know_receipt(Acquires *acquires, Text path, Text variant, const KernelReceipt *receipt, int64_t used_s);
+int64_t acquires_used_s(const Acquires *acquires, Text path, Text variant); /* 0: there is none */
 
 typedef struct AcquireOptions {
         uint64_t deadline_ms;

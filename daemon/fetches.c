@@ -121,6 +121,7 @@ static void log_failure(const RunningFetch *running, const Fault *fault)
 
         fields.repository = running->order->repo;
         fields.reason = text_of(fault_spelling(fault->name));
+        fields.peer = true; /* whoever asks for what is not there causes it */
         log_warning(HUB, &fields, "fetching %.*s at %.*s: %s", TEXT_PRINT(running->order->repo),
                     TEXT_PRINT(running->order->revision), fault->message);
 }

@@ -14,6 +14,16 @@
 /* A day: longer than anybody waits, and no sum of it overflows. */
 #define DEADLINE_MAX_MS (24 * 60 * 60 * 1000)
 
+int request_wait(const Request *request, Charge *charge, Fault *fault)
+{
+        if (request->session->n_in_flight >= LIMIT_IN_FLIGHT)
+                return fault_set(fault, FAULT_LIMIT, "a session has at most %d requests in flight: wait for an answer",
+                                 LIMIT_IN_FLIGHT);
+        if (charge_set(charge, request->session->charge.account, ACCOUNT_ACQUIRES, 1) != 0)
+                return fault_set(fault, FAULT_LIMIT, "too many acquires wait: wait for some, or have quota.acquires raised");
+        return 0;
+}
+
 int request_deadline(OptionalInteger asked, uint64_t *ret_deadline_ms, Fault *fault)
 {
         int64_t deadline_ms = asked.present ? asked.value : LIMIT_ACQUIRE_MS;
@@ -39,15 +49,14 @@ int request_reference(Text repo, OptionalInteger version, Text revision, Referen
         return 0;
 }
 
-int request_device(const Holdings *holdings, Text *ret_device, Fault *fault)
+Text request_device(const Holdings *holdings)
 {
         Backend backend;
         Version2 version;
 
         if (!backend_parse_variant(holdings->environment->message.backend, &backend, &version))
-                return fault_set(fault, FAULT_BAD_REQUEST, "device: name it, as the session's environment has no backend");
-        *ret_device = text_of(device_spelling(device_of_backend(backend)));
-        return 0;
+                return TEXT("cpu");
+        return text_of(device_spelling(device_of_backend(backend)));
 }
 
 /* A client's own repository: the client has the files, and the daemon nothing
@@ -105,8 +114,8 @@ static int acquire_repository(Request *request, const AcquireOptions *options)
         int r;
 
         r = request_reference(acquire->repo, acquire->version, acquire->revision, &reference, &request->fault);
-        if (r == 0 && !query.device.data)
-                r = request_device(request->holdings, &query.device, &request->fault);
+        if (!query.device.data)
+                query.device = request_device(request->holdings);
         if (r == 0)
                 r = acquire_begin_hub(request->daemon->acquires, request, NULL, &reference, &query, options, &request->fault);
         return r == 0 ? REQUEST_LATER : r;

@@ -89,26 +89,31 @@ static int describe_revisions(const Hub *hub, const Known *known, Arena *arena, 
         return 0;
 }
 
-static Text digest_word(Hub *hub, const CacheKernel *kernel, Arena *arena)
+static Text digest_word(const CacheKernel *kernel, int64_t used_s)
 {
         const Metadata *metadata = kernel->variant->metadata;
-        Text path;
 
         if (kernel->variant->corrupt.data)
                 return TEXT("corrupt");
         if (!metadata || !metadata->digest)
                 return TEXT("missing");
-        path = cache_snapshot_path(hub->cache, kernel->known->repo, kernel->known->commit, arena);
-        return path.data && acquires_have_receipt(hub->daemon->acquires, path, kernel->variant->folder) ? TEXT("ok") :
-                                                                                                        TEXT("unchecked");
+        return used_s ? TEXT("ok") : TEXT("unchecked");
 }
 
 static int list_kernel(Hub *hub, const CacheKernel *kernel, Arena *arena, MsgCached *row)
 {
+        Text path = cache_snapshot_path(hub->cache, kernel->known->repo, kernel->known->commit, arena);
+        int64_t used_s, now_s = hub_now_s();
+
+        if (!path.data)
+                return error_trace(-ENOMEM);
+        used_s = acquires_used_s(hub->daemon->acquires, path, kernel->variant->folder);
         row->repo = kernel->known->repo;
         row->commit = kernel->known->commit;
         row->variant = kernel->variant->folder;
-        row->digest = digest_word(hub, kernel, arena);
+        row->digest = digest_word(kernel, used_s);
+        if (used_s)
+                row->used_s = INTEGER_PRESENT(now_s > used_s ? now_s - used_s : 0);
         return describe_revisions(hub, kernel->known, arena, &row->revisions);
 }
 

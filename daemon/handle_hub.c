@@ -191,7 +191,7 @@ static int fill_variants(Hub *hub, const VariantsQuestion *question, Arena *aren
         if (!known)
                 return fault_set(fault, FAULT_OFFLINE, "nothing is known of %.*s at %.*s on this host, and nothing may be asked "
                                  "of the Hub", TEXT_PRINT(question->name.repo), TEXT_PRINT(question->name.revision));
-        trust = hub_trust_facts(hub, found.repo);
+        trust = catalog_trust_facts(hub->catalog, found.repo, hub_now_s());
         *result = (MsgVariantsResult){
                 .commit = found.commit,
                 .commit_age_s = found.age_s,
@@ -291,10 +291,9 @@ int request_target(const Holdings *holdings, Text device, OptionalInteger capabi
                    Fault *fault)
 {
         Device number = DEVICE_CPU;
-        Fault none;
 
-        if (!device.data && request_device(holdings, &device, &none))
-                device = TEXT("cpu");
+        if (!device.data)
+                device = request_device(holdings);
         if (device_parse(device, &number, fault))
                 return 1;
         return target_new(holdings->environment, number, capability, arch, ret_target);

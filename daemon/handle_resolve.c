@@ -27,6 +27,7 @@ int request_asker(Daemon *daemon, Holdings *holdings, int64_t view, Asker *ret_a
                 .environment = holdings->environment,
                 .memo = &holdings->memo,
                 .catalog = daemon->hub->catalog,
+                .policy = daemon->config->policy,
                 .memory = holdings->memory,
                 .offline = holdings->offline || hub_is_offline(daemon->hub),
                 .now_s = hub_now_s(),

@@ -29,7 +29,9 @@ int handle_resolve_quickly(Daemon *daemon, Session *session, uint32_t id, Text b
 /* handle_acquire.c */
 int handle_acquire(Request *request);
 
-/* What requests that wait have in common: each 0, or 1 with a fault. */
+/* What requests that wait have in common: each 0, or 1 with a fault. The charge
+ * is for one that waits. */
+int request_wait(const Request *request, Charge *charge, Fault *fault);
 int request_deadline(OptionalInteger asked, uint64_t *ret_deadline_ms, Fault *fault);
 int request_reference(Text repo, OptionalInteger version, Text revision, Reference *ret_reference, Fault *fault);
 
@@ -38,8 +40,8 @@ int request_reference(Text repo, OptionalInteger version, Text revision, Referen
 int request_target(const Holdings *holdings, Text device, OptionalInteger capability, Text arch, Target **ret_target,
                    Fault *fault);
 
-/* The device type of the session's backend. */
-int request_device(const Holdings *holdings, Text *ret_device, Fault *fault);
+/* The device type of the session's backend; cpu where it has none. */
+Text request_device(const Holdings *holdings);
 int handle_release(Request *request);
 int handle_cancel(Request *request);
 

@@ -196,25 +196,14 @@ void hub_forget_memory(Hub *hub, CommitMemory *memory)
 
 /* --- trust --- */
 
-TrustFacts hub_trust_facts(const Hub *hub, Text repo)
-{
-        const Publisher *publisher = catalog_publisher(hub->catalog, publisher_of(repo));
-        TrustFacts facts = { .repo = repo };
-        int64_t now_s = hub_now_s();
-
-        if (!publisher)
-                return facts;
-        facts.publisher = publisher->trusted ? PUBLISHER_TRUSTED : PUBLISHER_UNTRUSTED;
-        facts.age_s = INTEGER_PRESENT(now_s > publisher->at_s ? now_s - publisher->at_s : 0);
-        return facts;
-}
-
 int hub_judge(const Hub *hub, const HubName *name, const HubFound *found, bool trust_remote_code, bool offline,
               Arena *arena, Text *ret_why, Fault *fault)
 {
         const Policy *policy = hub->daemon->config->policy;
         const Revision *revision = catalog_revision(hub->catalog, name->repo, name->revision);
-        TrustFacts asked = hub_trust_facts(hub, name->repo), final = hub_trust_facts(hub, found->repo);
+        int64_t now_s = hub_now_s();
+        TrustFacts asked = catalog_trust_facts(hub->catalog, name->repo, now_s);
+        TrustFacts final = catalog_trust_facts(hub->catalog, found->repo, now_s);
         int r = policy_judge(policy, &asked, found->redirect.data ? &final : NULL, trust_remote_code, offline, ret_why,
                              arena, fault);
 

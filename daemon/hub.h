@@ -80,9 +80,6 @@ void hub_learn(Hub *hub, const FetchOrder *order, const FetchResult *result, con
 int hub_judge(const Hub *hub, const HubName *name, const HubFound *found, bool trust_remote_code, bool offline,
               Arena *arena, Text *ret_why, Fault *fault);
 
-/* What the Hub says of a repository's publisher, as far as it is known. */
-TrustFacts hub_trust_facts(const Hub *hub, Text repo);
-
 /* An answer of the Hub that is older than the configuration likes is asked for
  * again in the background. */
 void hub_refresh_stale(Hub *hub, const HubName *name);

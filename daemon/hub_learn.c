@@ -17,15 +17,25 @@ static bool is_fresh(const Hub *hub, int64_t at_s)
         return hub_now_s() - at_s < hub->daemon->config->fresh_s;
 }
 
-/* A publisher whom the Hub was asked about long ago is asked about again, since
- * somebody asks for something there anyway. */
-static void order_add_publisher(const Hub *hub, FetchOrder *order, Text repo)
+/* All of them, since a repository may have moved to any. One whom the Hub was
+ * asked about long ago is asked about again, as something is asked there anyway. */
+static int order_add_publishers(const Hub *hub, FetchOrder *order)
 {
-        const Publisher *publisher = catalog_publisher(hub->catalog, publisher_of(repo));
+        order->publishers = arena_zeroed(&order->arena, catalog_n_publishers(hub->catalog) + 1, sizeof(*order->publishers));
+        if (!order->publishers)
+                return error_trace(-ENOMEM);
+        for (const Publisher *known = catalog_next_publisher(hub->catalog, NULL); known;
+             known = catalog_next_publisher(hub->catalog, known)) {
+                FetchPublisher *publisher = &order->publishers[order->n_publishers];
 
-        if (!publisher || !is_fresh(hub, publisher->at_s))
-                return;
-        order->publishers[order->n_publishers++] = (FetchPublisher){ .name = publisher_of(repo), .trusted = publisher->trusted };
+                if (!is_fresh(hub, known->at_s))
+                        continue;
+                if (arena_copy(&order->arena, known->item.a, &publisher->name) < 0)
+                        return error_trace(-ENOMEM);
+                publisher->trusted = known->trusted;
+                order->n_publishers++;
+        }
+        return 0;
 }
 
 static int order_copy_revision(FetchOrder *order, const Revision *revision, bool fresh)
@@ -46,16 +56,12 @@ static int order_add_known(const Hub *hub, const FetchWish *wish, FetchOrder *or
         bool fresh = wish->fresh && !wish->fixed;
         int r = 0;
 
-        order->publishers = arena_zeroed(&order->arena, 2, sizeof(*order->publishers));
-        if (!order->publishers)
-                return error_trace(-ENOMEM);
         if (revision)
                 r = order_copy_revision(order, revision, fresh);
+        if (r == 0)
+                r = order_add_publishers(hub, order);
         if (r < 0)
                 return r;
-        order_add_publisher(hub, order, order->repo);
-        if (revision && revision_is_redirected(revision))
-                order_add_publisher(hub, order, fresh ? order->last_final_repo : order->final_repo);
         if (revision)
                 order->known = known_ref(catalog_known(hub->catalog, revision->final_repo, revision->final_commit));
         else if (wish->fixed)

@@ -49,7 +49,7 @@ static void know_receipts(Hub *hub, const Facts *facts)
                 KernelReceipt receipt;
 
                 memcpy(receipt.fingerprint, fact->fingerprint, sizeof(receipt.fingerprint));
-                acquires_know_receipt(hub->daemon->acquires, fact->path, fact->variant, &receipt);
+                acquires_know_receipt(hub->daemon->acquires, fact->path, fact->variant, &receipt, fact->used_s);
         }
 }
 

@@ -23,9 +23,6 @@ int hub_task_new(const Request *request, const HubTaskKind *kind, OptionalIntege
 
         if (request_deadline(deadline_ms, &patience_ms, fault))
                 return 1;
-        if (request->session->n_in_flight >= LIMIT_IN_FLIGHT)
-                return fault_set(fault, FAULT_LIMIT, "a session has at most %d requests in flight: wait for an answer",
-                                 LIMIT_IN_FLIGHT);
         task = alloc_zeroed(1, sizeof(*task));
         if (!task)
                 return error_trace(-ENOMEM);
@@ -35,8 +32,8 @@ int hub_task_new(const Request *request, const HubTaskKind *kind, OptionalIntege
         task->id = request->id;
         task->method = request->method;
         task->due_ms = loop_now_ms(&hub->daemon->loop) + patience_ms;
-        if (charge_set(&task->charge, request->session->charge.account, ACCOUNT_ACQUIRES, 1) != 0)
-                return fault_set(fault, FAULT_LIMIT, "too many acquires wait: wait for some, or have quota.acquires raised");
+        if (request_wait(request, &task->charge, fault))
+                return 1;
         *ret_task = STEAL(task);
         return 0;
 }

@@ -51,9 +51,6 @@ int hub_verify_new(const Request *request, OptionalInteger deadline_ms, HubVerif
 
         if (request_deadline(deadline_ms, &patience_ms, fault))
                 return 1;
-        if (request->session->n_in_flight >= LIMIT_IN_FLIGHT)
-                return fault_set(fault, FAULT_LIMIT, "a session has at most %d requests in flight: wait for an answer",
-                                 LIMIT_IN_FLIGHT);
         verify = alloc_zeroed(1, sizeof(*verify));
         if (!verify)
                 return error_trace(-ENOMEM);
@@ -61,8 +58,8 @@ int hub_verify_new(const Request *request, OptionalInteger deadline_ms, HubVerif
         verify->session = request->session;
         verify->id = request->id;
         verify->due_ms = loop_now_ms(&hub->daemon->loop) + patience_ms;
-        if (charge_set(&verify->charge, request->session->charge.account, ACCOUNT_ACQUIRES, 1) != 0)
-                return fault_set(fault, FAULT_LIMIT, "too many acquires wait: wait for some, or have quota.acquires raised");
+        if (request_wait(request, &verify->charge, fault))
+                return 1;
         *ret_verify = STEAL(verify);
         return 0;
 }

@@ -7,6 +7,7 @@
 struct ReceiptRecord {
         ReceiptRecord *next;
         KernelReceipt receipt;
+        int64_t used_s;
         Text path; /* both behind the struct */
         Text variant;
 };
@@ -54,7 +55,15 @@ const KernelReceipt *receipts_find(Receipts *receipts, Text path, Text variant)
         return &record->receipt;
 }
 
-void receipts_put(Receipts *receipts, Text path, Text variant, KernelReceipt receipt)
+int64_t receipts_used_s(const Receipts *receipts, Text path, Text variant)
+{
+        for (const ReceiptRecord *record = receipts->first; record; record = record->next)
+                if (text_equal(record->path, path) && text_equal(record->variant, variant))
+                        return record->used_s;
+        return 0;
+}
+
+void receipts_put(Receipts *receipts, Text path, Text variant, KernelReceipt receipt, int64_t used_s)
 {
         ReceiptRecord *record = receipts_take(receipts, path, variant);
         char *bytes;
@@ -70,6 +79,7 @@ void receipts_put(Receipts *receipts, Text path, Text variant, KernelReceipt rec
                 record->variant = (Text){ bytes + path.size, variant.size };
         }
         record->receipt = receipt;
+        record->used_s = used_s;
         receipts_push(receipts, record);
         if (receipts->n > RECEIPTS_MAX)
                 receipts_drop_oldest(receipts);

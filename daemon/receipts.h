@@ -18,6 +18,9 @@ typedef struct Receipts {
 /* NULL: none. Good until the next call. */
 const KernelReceipt *receipts_find(Receipts *receipts, Text path, Text variant);
 
+/* When it was last used, seconds since 1970; 0: there is none. */
+int64_t receipts_used_s(const Receipts *receipts, Text path, Text variant);
+
 /* Without memory it is not kept, and the folder is hashed again. */
-void receipts_put(Receipts *receipts, Text path, Text variant, KernelReceipt receipt);
+void receipts_put(Receipts *receipts, Text path, Text variant, KernelReceipt receipt, int64_t used_s);
 void receipts_deinit(Receipts *receipts);

@@ -239,11 +239,26 @@ int catalog_put_publisher(Catalog *catalog, Text name, bool trusted, int64_t at_
         return 0;
 }
 
-Text publisher_of(Text repo)
+const Publisher *catalog_next_publisher(const Catalog *catalog, const Publisher *publisher)
 {
-        const char *slash = repo.size ? memchr(repo.data, '/', repo.size) : NULL;
+        return (const Publisher *)text_table_next(&catalog->publishers, publisher ? &publisher->item : NULL);
+}
 
-        return slash ? (Text){ repo.data, (size_t)(slash - repo.data) } : repo;
+size_t catalog_n_publishers(const Catalog *catalog)
+{
+        return catalog->publishers.n;
+}
+
+TrustFacts catalog_trust_facts(const Catalog *catalog, Text repo, int64_t now_s)
+{
+        const Publisher *publisher = catalog_publisher(catalog, policy_publisher(repo));
+        TrustFacts facts = { .repo = repo };
+
+        if (!publisher)
+                return facts;
+        facts.publisher = publisher->trusted ? PUBLISHER_TRUSTED : PUBLISHER_UNTRUSTED;
+        facts.age_s = INTEGER_PRESENT(now_s > publisher->at_s ? now_s - publisher->at_s : 0);
+        return facts;
 }
 
 /* --- refusals --- */

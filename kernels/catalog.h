@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernels/known.h"
+#include "kernels/policy.h"
 #include "kernels/text_table.h"
 
 /* How long "there is no such thing" is believed (issue: negative answers). */
@@ -83,6 +84,8 @@ int catalog_put_known(Catalog *catalog, const Known *known); /* merged with what
 int catalog_put_publisher(Catalog *catalog, Text name, bool trusted, int64_t at_s);
 
 /* All of them; NULL begins and ends. */
+const Publisher *catalog_next_publisher(const Catalog *catalog, const Publisher *publisher);
+size_t catalog_n_publishers(const Catalog *catalog);
 Revision *catalog_next_revision(const Catalog *catalog, const Revision *revision);
 
 /* The commits in order of repository and commit, in the arena: for pages. 0, -ENOMEM. */
@@ -93,5 +96,5 @@ void catalog_refuse(Catalog *catalog, Text repo, Text revision, const Fault *fau
 const Fault *catalog_refusal(const Catalog *catalog, Text repo, Text revision, int64_t now_s); /* NULL: none */
 void catalog_forget_refusal(Catalog *catalog, Text repo, Text revision);
 
-/* "org" of "org/name". */
-Text publisher_of(Text repo);
+/* What the Hub says of the repository's publisher, as far as it is known. */
+TrustFacts catalog_trust_facts(const Catalog *catalog, Text repo, int64_t now_s);

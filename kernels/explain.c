@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "kernels/explain_hub.h"
 #include "kernels/found.h"
 #include "kernels/range_steps.h"
 
@@ -12,6 +13,8 @@ typedef struct Explanation {
         int64_t now_s;
         Arena *arena;
         Trace trace;
+        Found found;    /* what the lookup led to, */
+        bool is_of_hub; /* if it is a repository of the Hub */
 } Explanation;
 
 /* Where a candidate comes from, and how long ago that was read. */
@@ -187,10 +190,10 @@ static const char *reference_reason(const Found *found)
                 return "an administrator pinned it to this commit on this host";
         switch (found->reference.kind) {
         case REFERENCE_VERSION:
-                return "the Hub must be asked which commit the version is";
+                return "a version: what the Hub's branch of that number is";
         case REFERENCE_REVISION:
                 return found->reference.commit.data ? "the revision is a commit" :
-                                                      "the Hub must be asked which commit the revision is";
+                                                      "what the Hub's branch or tag of that name is";
         case REFERENCE_LOCKED:
                 return "the lock file names the commit";
         case REFERENCE_PATH:
@@ -222,7 +225,11 @@ static int explain_reference(Explanation *explanation)
                 source = arena_format(explanation->arena, "pin:%.*s", TEXT_PRINT(found.reference.commit));
         trace_add(&explanation->trace, "reference", reference_describe(&found.reference, explanation->arena), true,
                   source, INTEGER_ABSENT, "%s", reference_reason(&found));
-        return 0;
+        explanation->found = found;
+        explanation->is_of_hub = asker->catalog && found.reference.kind != REFERENCE_PATH &&
+                                 found.reference.kind != REFERENCE_LOCAL;
+        return explanation->is_of_hub ? explain_commit(asker, &found, explanation->query, explanation->asked.device,
+                                                       &explanation->trace) : 0;
 }
 
 static int explain_lookup(Explanation *explanation)
@@ -274,7 +281,7 @@ int explain(const Asker *asker, const MsgQuery *query, int64_t now_s, Arena *are
                 .arena = arena,
                 .trace = TRACE_NULL(arena),
         };
-        MsgAnswer *answer;
+        MsgAnswer *answer = NULL;
         Fault fault;
         int r = 0;
 
@@ -282,6 +289,8 @@ int explain(const Asker *asker, const MsgQuery *query, int64_t now_s, Arena *are
                 r = explain_lookup(&explanation);
         if (!r)
                 r = explain_answer(&explanation, &answer);
+        if (!r && explanation.is_of_hub)
+                r = explain_trust(asker, &explanation.found, query, explanation.asked.device, &explanation.trace);
         if (r < 0)
                 return r;
         if (explanation.trace.failed)

@@ -46,7 +46,7 @@ static Text trace_source(Choice *choice)
 
         if (text_starts_with(name, TEXT("/")))
                 return arena_format(&choice->arena, "path:%.*s", TEXT_PRINT(name));
-        return TEXT("view");
+        return text_starts_with(name, TEXT("local:")) ? TEXT("view") : TEXT("hub");
 }
 
 /* Whether a refusal is told to anybody: putting it into words is what costs,

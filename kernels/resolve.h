@@ -24,6 +24,7 @@ typedef struct Asker {
         const Environment *environment;
         ChoiceMemo **memo;              /* of the session, made on first use; NULL: none is kept */
         const Catalog *catalog;         /* NULL: nothing is known of the Hub */
+        const Policy *policy;           /* for explain; there where the catalog is */
         CommitMemory *memory;           /* of the session or its job; NULL: none */
         bool fresh;                     /* the commits of now, whatever the memory has */
         bool offline;                   /* what is not here cannot be had */

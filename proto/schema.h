@@ -184,7 +184,7 @@ typedef struct TextList {
         F(STRING, repo, NILABLE, _, LIMIT_REPOSITORY, "instead of a query: `org/name` on the Hub, with exactly one of `version`, `revision`") \
         F(OPTIONAL, version, NILABLE, _, 0, "N, meaning branch vN") \
         F(STRING, revision, NILABLE, _, LIMIT_REVISION, "a branch, a tag or a commit") \
-        F(STRING, device, NILABLE, _, 0, "goes with `repo`: device type; nil: that of the environment's backend") \
+        F(STRING, device, NILABLE, _, 0, "goes with `repo`: device type; nil: that of the environment's backend, else cpu") \
         F(OPTIONAL, capability, NILABLE, _, 0, "goes with `repo`: of the device") \
         F(STRING, arch, NILABLE, _, LIMIT_WORD, "goes with `repo`: the gfx name") \
         F(BOOL, fresh, NILABLE, _, 0, "asks the Hub which commit it is now, whatever is known") \
@@ -367,7 +367,7 @@ typedef struct TextList {
         F(STRING, repo, REQUIRED, _, LIMIT_REPOSITORY, "`org/name` on the Hub, with exactly one of `version`, `revision`") \
         F(OPTIONAL, version, NILABLE, _, 0, "N, meaning branch vN") \
         F(STRING, revision, NILABLE, _, LIMIT_REVISION, "a branch, a tag or a commit") \
-        F(STRING, device, NILABLE, _, 0, "device type; nil: that of the environment's backend") \
+        F(STRING, device, NILABLE, _, 0, "device type; nil: that of the environment's backend, else cpu") \
         F(OPTIONAL, capability, NILABLE, _, 0, "of the device") \
         F(STRING, arch, NILABLE, _, LIMIT_WORD, "the gfx name") \
         F(OPTIONAL, deadline_ms, NILABLE, _, 0, "give up after this; nil: 600,000")

@@ -26,9 +26,9 @@ START_TEST(test_the_latest_counts)
         Receipts receipts = { 0 };
 
         ck_assert_ptr_null(receipts_find(&receipts, TEXT("/k"), TEXT("v")));
-        receipts_put(&receipts, TEXT("/k"), TEXT("v"), receipt_of(1));
-        receipts_put(&receipts, TEXT("/k"), TEXT("w"), receipt_of(2));
-        receipts_put(&receipts, TEXT("/k"), TEXT("v"), receipt_of(3));
+        receipts_put(&receipts, TEXT("/k"), TEXT("v"), receipt_of(1), 1);
+        receipts_put(&receipts, TEXT("/k"), TEXT("w"), receipt_of(2), 1);
+        receipts_put(&receipts, TEXT("/k"), TEXT("v"), receipt_of(3), 1);
         ck_assert_int_eq(number_of(receipts_find(&receipts, TEXT("/k"), TEXT("v"))), 3);
         ck_assert_int_eq(number_of(receipts_find(&receipts, TEXT("/k"), TEXT("w"))), 2);
         ck_assert_ptr_null(receipts_find(&receipts, TEXT("/kv"), TEXT("")));
@@ -45,10 +45,10 @@ START_TEST(test_the_oldest_goes)
 
         for (int i = 0; i < RECEIPTS_MAX; i++) {
                 (void)snprintf(path, sizeof(path), "/%d", i);
-                receipts_put(&receipts, text_of(path), TEXT("v"), receipt_of(i));
+                receipts_put(&receipts, text_of(path), TEXT("v"), receipt_of(i), 1);
         }
         ck_assert_ptr_nonnull(receipts_find(&receipts, TEXT("/0"), TEXT("v")));
-        receipts_put(&receipts, TEXT("/more"), TEXT("v"), receipt_of(-1));
+        receipts_put(&receipts, TEXT("/more"), TEXT("v"), receipt_of(-1), 1);
         ck_assert_uint_eq(receipts.n, RECEIPTS_MAX);
         ck_assert_ptr_nonnull(receipts_find(&receipts, TEXT("/0"), TEXT("v")));
         ck_assert_ptr_null(receipts_find(&receipts, TEXT("/1"), TEXT("v")));

@@ -15,6 +15,9 @@
  * own client looks every 50 ms. */
 #define PAUSE_MS 250
 
+/* How often the log says that the Hub refuses the token. Guess. */
+#define AUTH_SAID_S 600
+
 struct RunningFetch {
         FetchJob job;
         Fetches *fetches;
@@ -117,7 +120,15 @@ static void tell_all(RunningFetch *running, const Fault *fault, const FetchResul
 
 static void log_failure(const RunningFetch *running, const Fault *fault)
 {
+        Hub *hub = running->fetches->hub;
         LogFields fields = LOG_FIELDS_NULL;
+        int64_t now_s = hub_now_s();
+
+        /* A refused token is refused for every private repository and every asker. */
+        if (fault->name == FAULT_AUTH && now_s - hub->auth_said_s < AUTH_SAID_S)
+                return;
+        if (fault->name == FAULT_AUTH)
+                hub->auth_said_s = now_s;
 
         fields.repository = running->order->repo;
         fields.reason = text_of(fault_spelling(fault->name));

@@ -32,6 +32,7 @@ struct Hub {
         HubVerify *verifies;         /* requests that wait for kernels to be hashed */
         uv_timer_t ticks;            /* while there are any of the two */
         uint64_t key;                /* of tables */
+        int64_t auth_said_s;         /* when it was last logged that the token is refused */
         bool ready;                  /* the cache has been looked through */
         char cache_message[LIMIT_FAULT_MESSAGE]; /* why a user's cache cannot be used; "": it can */
         char message[LIMIT_FAULT_MESSAGE]; /* how the last fetch failed; "": it did not */

@@ -165,7 +165,17 @@ static bool was_completed(const Facts *facts, Text repo, Text commit, Text varia
         return false;
 }
 
-static int gather_disk(Gathered *gathered, const Facts *facts, Text repo, const CachedCommit *commit)
+/* What neither a list nor a digest shows to be complete, and nothing shows not to
+ * be, is taken as such only where the Hub cannot be asked: its own client does so. */
+static bool is_complete(const Hub *hub, const Facts *facts, Text repo, Text commit, const CachedVariant *cached)
+{
+        if (cached->fault.name != FAULT_NONE)
+                return false;
+        return cached->complete ||
+               (cached->whole && (hub_is_offline(hub) || was_completed(facts, repo, commit, cached->name)));
+}
+
+static int gather_disk(const Hub *hub, Gathered *gathered, const Facts *facts, Text repo, const CachedCommit *commit)
 {
         KnownVariant *variant;
         int r = 0;
@@ -180,9 +190,7 @@ static int gather_disk(Gathered *gathered, const Facts *facts, Text repo, const 
                 if (r < 0)
                         return r;
                 variant->metadata = cached->metadata;
-                variant->complete = cached->fault.name == FAULT_NONE &&
-                                    (cached->complete ||
-                                     (cached->whole && was_completed(facts, repo, commit->commit, cached->name)));
+                variant->complete = is_complete(hub, facts, repo, commit->commit, cached);
         }
         return r;
 }
@@ -221,7 +229,7 @@ static int know_commit(Hub *hub, const Facts *facts, Text repo, Text commit, con
         int r = listing ? gather_names(&gathered, listing->variants) : 0;
 
         if (r == 0 && cached)
-                r = gather_disk(&gathered, facts, repo, cached);
+                r = gather_disk(hub, &gathered, facts, repo, cached);
         if (r == 0)
                 r = gather_corrupt(&gathered, facts, repo, commit);
         if (r == 0)

@@ -97,8 +97,7 @@ Fetch *fetch_free(Fetch *fetch)
         if (!fetch)
                 return NULL;
         fetch_drop_calls(fetch);
-        for (size_t i = 0; i < fetch->n_blobs; i++)
-                cache_blob_free(fetch->blobs[i]->blob);
+        fetch_forget_blobs(fetch);
         for (size_t i = 0; i < fetch->n_variants; i++)
                 free_variant(&fetch->variants[i]);
         alloc_free(fetch->blobs);

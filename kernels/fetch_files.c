@@ -52,6 +52,14 @@ int fetch_add_blob(Fetch *fetch, const HubEntry *entry, bool sha512, FetchBlob *
         return 0;
 }
 
+void fetch_forget_blobs(Fetch *fetch)
+{
+        for (size_t i = 0; i < fetch->n_blobs; i++)
+                cache_blob_free(fetch->blobs[i]->blob);
+        fetch->n_blobs = fetch->n_done = 0;
+        fetch->bytes_total = 0;
+}
+
 /* --- loading one --- */
 
 static int blob_is_done(Fetch *fetch, FetchBlob *blob)

@@ -183,11 +183,14 @@ static int begin_status(Fetch *fetch, const HubEntry *entry, Fault *fault)
         return 0;
 }
 
-/* Goes on with the repository that it has moved to. */
+/* Goes on with the repository that it has moved to, whose files lie in a folder
+ * of their own: the status file is in its place, and none of those. */
 static int follow(Fetch *fetch, Text repo, Text revision, Fault *fault)
 {
         if (text_equal(repo, fetch->repo))
                 return fault_set(fault, FAULT_CORRUPT, "%.*s: " STATUS_FILE " redirects to itself", TEXT_PRINT(repo));
+        fetch_forget_blobs(fetch);
+        fetch->status_file = NULL;
         fetch->result->commit = fetch->commit;
         fetch->moved = true;
         fetch->repo = repo;

@@ -132,6 +132,7 @@ int fetch_set_corrupt(const Fetch *fetch, FetchedTarget *fetched, const FetchVar
 int fetch_add_blob(Fetch *fetch, const HubEntry *entry, bool sha512, FetchBlob **ret_blob);
 int fetch_load_blob(Fetch *fetch, FetchBlob *blob, Fault *fault); /* this one alone */
 int fetch_load(Fetch *fetch, Fault *fault);
+void fetch_forget_blobs(Fetch *fetch);
 
 /* fetch_place.c: the same. */
 int fetch_place(Fetch *fetch, Fault *fault);

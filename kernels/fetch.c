@@ -61,7 +61,7 @@ static void take_known(Fetch *fetch)
         fetch->commit = order->fixed ? order->revision : order->commit;
         if (!order->final_repo.data)
                 return;
-        fetch->looked = true;
+        fetch->settled = true;
         fetch->result->commit = fetch->commit;
         fetch->moved = !text_equal(order->final_repo, order->repo);
         fetch->repo = order->final_repo;

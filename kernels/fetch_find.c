@@ -95,7 +95,7 @@ static int take_commit(Fetch *fetch, Text commit)
         const FetchOrder *order = fetch->order;
 
         if (!fetch->moved && text_equal(commit, order->last_commit) && text_equal(order->last_final_repo, order->repo))
-                fetch->looked = true;
+                fetch->settled = true;
         return arena_copy(&fetch->arena, commit, &fetch->commit);
 }
 
@@ -192,7 +192,7 @@ static int follow(Fetch *fetch, Text repo, Text revision, Fault *fault)
         fetch_forget_blobs(fetch);
         fetch->status_file = NULL;
         fetch->result->commit = fetch->commit;
-        fetch->moved = true;
+        fetch->moved = fetch->settled = true;
         fetch->repo = repo;
         if (!fetch->order->version)
                 fetch->revision = revision;
@@ -221,13 +221,15 @@ static int find_redirect(Fetch *fetch, Fault *fault)
         const HubEntry *entry;
         int r = 0;
 
-        if (fetch->moved)
+        if (fetch->settled)
                 return 0;
         if (!fetch->looked)
                 return ask_root(fetch);
         entry = find_entry(&fetch->root, TEXT(STATUS_FILE));
-        if (!entry || entry->folder)
+        if (!entry || entry->folder) {
+                fetch->settled = true;
                 return 0;
+        }
         if (!fetch->status_file)
                 r = begin_status(fetch, entry, fault);
         return r ? r : read_status(fetch, fault);

@@ -173,9 +173,9 @@ static int copy_commit(Fetch *fetch)
         Text commit = fetch->moved ? result->commit : fetch->commit;
         int r = arena_copy(&result->arena, commit, &result->commit);
 
-        if (!r && fetch->looked && fetch->commit.data)
+        if (!r && fetch->settled && fetch->commit.data)
                 r = arena_copy(&result->arena, fetch->repo, &result->final_repo);
-        return r ? r : arena_copy(&result->arena, fetch->looked ? fetch->commit : TEXT_NULL, &result->final_commit);
+        return r ? r : arena_copy(&result->arena, fetch->settled ? fetch->commit : TEXT_NULL, &result->final_commit);
 }
 
 int fetch_conclude(Fetch *fetch)

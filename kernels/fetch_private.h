@@ -84,7 +84,8 @@ struct Fetch {
         Text commit;      /* of the repository in hand; absent: to be asked */
         bool has_refs;
         bool moved;       /* the redirect was followed */
-        bool looked;      /* for a redirect */
+        bool looked;      /* `root` is whole */
+        bool settled;     /* whether it has moved is known, and where to */
         bool listed;      /* what variants there are is known */
         HubTree root;
         FetchFile *status_file; /* kernel-status.toml */

@@ -64,6 +64,8 @@ static void take_known(Fetch *fetch)
         fetch->settled = true;
         fetch->result->commit = fetch->commit;
         fetch->moved = !text_equal(order->final_repo, order->repo);
+        if (fetch->moved && !order->version)
+                fetch->revision = TEXT_NULL; /* what the redirect named is not known any more */
         fetch->repo = order->final_repo;
         fetch->commit = order->final_commit;
 }

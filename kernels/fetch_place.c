@@ -143,7 +143,7 @@ static int write_refs(Fetch *fetch, Fault *fault)
                 return 0;
         if (!order->fixed)
                 r = cache_ref_write(order->cache, order->repo, order->revision, commit, fault);
-        if (!r && fetch->moved && !fetch->fixed)
+        if (!r && fetch->moved && !fetch->fixed && fetch->revision.data)
                 r = cache_ref_write(order->cache, fetch->repo, fetch->revision, fetch->commit, fault);
         return r;
 }

@@ -79,7 +79,7 @@ struct Fetch {
         Arena arena;
 
         Text repo;        /* in hand: the one asked for, then the final one */
-        Text revision;
+        Text revision;    /* absent: not known, the commit is */
         bool fixed;       /* the revision in hand is a commit */
         Text commit;      /* of the repository in hand; absent: to be asked */
         bool has_refs;

@@ -279,12 +279,8 @@ static TrustFacts trust_of(const Fetch *fetch, Text repo)
         };
 }
 
-static int ask_publisher(Fetch *fetch)
+static int ask_publisher(Fetch *fetch, Text name)
 {
-        Text name = policy_publisher(fetch->order->repo);
-
-        if (find_publisher(fetch, name))
-                name = policy_publisher(fetch->repo);
         return fetch_ask(fetch, hub_url_overview(fetch->order->endpoint, name, &fetch->arena), HUB_CALL_FIRST,
                          take_overview, NULL, name);
 }
@@ -298,7 +294,7 @@ int fetch_judge(Fetch *fetch, Fault *fault)
                              false, &why, &arena, fault);
 
         if (r == POLICY_ASK)
-                return ask_publisher(fetch);
+                return ask_publisher(fetch, why);
         /* Who only looks is told, not refused. */
         return r == POLICY_FAULT && fetch->order->goal < FETCH_FILES && fault->name == FAULT_UNTRUSTED ? 0 : r;
 }

@@ -57,22 +57,38 @@ static Text describe_refs(const HubRefs *refs, bool versions, Arena *arena)
         return text;
 }
 
-static int refuse_revision(const Fetch *fetch, const HubRefs *refs, Arena *arena, Fault *fault)
+static int refuse_version(const Fetch *fetch, Text there, Fault *fault)
 {
-        Text there = describe_refs(refs, fetch->order->version, arena);
+        return fault_set(fault, FAULT_NO_REVISION, "%.*s has no version %.*s; its versions: %.*s",
+                         TEXT_PRINT(fetch->repo), (int)fetch->revision.size - 1, fetch->revision.data + 1,
+                         there.size ? (int)there.size : 4, there.size ? there.data : "none");
+}
 
-        if (fetch->order->version)
-                return fault_set(fault, FAULT_NO_REVISION, "%.*s has no version %.*s; its versions: %.*s",
-                                 TEXT_PRINT(fetch->repo), (int)fetch->revision.size - 1, fetch->revision.data + 1,
-                                 there.size ? (int)there.size : 4, there.size ? there.data : "none");
+static int refuse_branch(const Fetch *fetch, Text revision, Fault *fault)
+{
+        Text there = fetch->branches;
+
+        if (!there.data)
+                return fault_set(fault, FAULT_NO_REVISION, "%.*s has no commit %.*s", TEXT_PRINT(fetch->repo),
+                                 TEXT_PRINT(revision));
         return fault_set(fault, FAULT_NO_REVISION, "%.*s has no branch, tag or commit %.*s; its branches: %.*s",
-                         TEXT_PRINT(fetch->repo), TEXT_PRINT(fetch->revision), there.size ? (int)there.size : 4,
+                         TEXT_PRINT(fetch->repo), TEXT_PRINT(revision), there.size ? (int)there.size : 4,
                          there.size ? there.data : "none");
+}
+
+/* The Hub only says that it knows no such revision. */
+static int judge_revision(const Fetch *fetch, const FetchStep *step, const HubReply *reply, Text revision, Fault *fault)
+{
+        int r = hub_reply_judge(reply, step->what, step->call.with_token, fault);
+
+        if (r != 1 || fault->name != FAULT_NO_REVISION)
+                return r;
+        return refuse_branch(fetch, revision, fault);
 }
 
 static int take_revision(Fetch *fetch, FetchStep *step, const HubReply *reply, Fault *fault)
 {
-        int r = hub_reply_judge(reply, step->what, step->call.with_token, fault);
+        int r = judge_revision(fetch, step, reply, fetch->revision, fault);
 
         return r ? r : hub_revision_parse(reply->body, &fetch->arena, &fetch->commit, fault);
 }
@@ -118,11 +134,14 @@ static int take_refs(Fetch *fetch, FetchStep *step, const HubReply *reply, Fault
                 return 0;
         if (hub_refs_find(&refs, fetch->revision, &commit))
                 return take_commit(fetch, commit);
+        if (fetch->order->version)
+                return refuse_version(fetch, describe_refs(&refs, true, &arena), fault);
+        fetch->branches = describe_refs(&refs, false, &fetch->arena);
         if (may_be_other(fetch->revision))
                 return fetch_ask(fetch, hub_url_revision(fetch->order->endpoint, fetch->repo, fetch->revision,
                                                          &fetch->arena),
                                  HUB_CALL_FIRST, take_revision, NULL, fetch->repo);
-        return refuse_revision(fetch, &refs, &arena, fault);
+        return refuse_branch(fetch, fetch->revision, fault);
 }
 
 static int ask_commit(Fetch *fetch)
@@ -136,7 +155,7 @@ static int ask_commit(Fetch *fetch)
 static int take_root(Fetch *fetch, FetchStep *step, const HubReply *reply, Fault *fault)
 {
         Text next;
-        int r = hub_reply_judge(reply, step->what, step->call.with_token, fault);
+        int r = judge_revision(fetch, step, reply, fetch->commit, fault);
 
         if (!r)
                 r = hub_tree_add_page(&fetch->root, TEXT(""), reply->body, fault);
@@ -193,6 +212,7 @@ static int follow(Fetch *fetch, Text repo, Text revision, Fault *fault)
         fetch->status_file = NULL;
         fetch->result->commit = fetch->commit;
         fetch->moved = fetch->settled = true;
+        fetch->branches = TEXT_NULL;
         fetch->repo = repo;
         if (!fetch->order->version)
                 fetch->revision = revision;
@@ -398,7 +418,7 @@ static int take_build(Fetch *fetch, FetchStep *step, const HubReply *reply, Faul
 
         if (hub_reply_is_missing(reply))
                 return make_variants(fetch, 0);
-        r = hub_reply_judge(reply, step->what, step->call.with_token, fault);
+        r = judge_revision(fetch, step, reply, fetch->commit, fault);
         if (!r)
                 r = hub_tree_add_page(&fetch->root, TEXT("build"), reply->body, fault);
         if (!r)

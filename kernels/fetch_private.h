@@ -83,6 +83,7 @@ struct Fetch {
         bool fixed;       /* the revision in hand is a commit */
         Text commit;      /* of the repository in hand; absent: to be asked */
         bool has_refs;
+        Text branches;    /* that the repository in hand has, for messages */
         bool moved;       /* the redirect was followed */
         bool looked;      /* `root` is whole */
         bool settled;     /* whether it has moved is known, and where to */

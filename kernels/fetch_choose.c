@@ -90,6 +90,7 @@ static int read_metadata(Fetch *fetch, FetchVariant *variant, Fault *fault)
                 r = cache_blob_read(variant->metadata_file->blob->blob, LIMIT_METADATA, &arena, &bytes, fault);
         if (r)
                 return r;
+        variant->metadata = metadata_free(variant->metadata);
         r = metadata_parse(bytes, &variant->metadata, &why);
         if (r < 0)
                 return r;

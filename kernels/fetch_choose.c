@@ -41,7 +41,15 @@ static const HubEntry *find_metadata(const FetchVariant *variant, Text folder)
         return NULL;
 }
 
-static int begin_metadata(Fetch *fetch, FetchVariant *variant, Fault *fault)
+/* It stays so: the commit does not change. */
+static int refuse_large_metadata(Fetch *fetch, FetchVariant *variant)
+{
+        variant->state = VARIANT_DESCRIBED;
+        variant->corrupt = arena_format(&fetch->arena, "metadata.json is larger than %u bytes", LIMIT_METADATA);
+        return variant->corrupt.data ? 0 : error_trace(-ENOMEM);
+}
+
+static int begin_metadata(Fetch *fetch, FetchVariant *variant)
 {
         Text folder = variant_folder(fetch, variant);
         const HubEntry *entry = folder.data ? find_metadata(variant, folder) : NULL;
@@ -52,8 +60,7 @@ static int begin_metadata(Fetch *fetch, FetchVariant *variant, Fault *fault)
         if (!entry)
                 return 0;
         if (entry->size > (int64_t)LIMIT_METADATA)
-                return fault_set(fault, FAULT_CORRUPT, "%.*s: %.*s is larger than %u bytes", TEXT_PRINT(fetch->repo),
-                                 TEXT_PRINT(entry->path), LIMIT_METADATA);
+                return refuse_large_metadata(fetch, variant);
         variant->metadata_file = arena_zeroed(&fetch->arena, 1, sizeof(*variant->metadata_file));
         if (!variant->metadata_file)
                 return error_trace(-ENOMEM);
@@ -76,7 +83,7 @@ static int take_files(Fetch *fetch, FetchStep *step, const HubReply *reply, Faul
         if (next.data)
                 return fetch_ask(fetch, next, HUB_CALL_PAGE, take_files, variant, fetch->repo);
         r = hub_tree_finish(&variant->tree, fault);
-        return r ? r : begin_metadata(fetch, variant, fault);
+        return r ? r : begin_metadata(fetch, variant);
 }
 
 static int read_metadata(Fetch *fetch, FetchVariant *variant, Fault *fault)

@@ -352,7 +352,7 @@ static int add_variant(Fetch *fetch, Text name, const RepositoryVariant *known)
                 return 0;
         variant->complete = known->complete;
         variant->metadata = metadata_ref(known->metadata);
-        if (known->complete)
+        if (known->complete || known->corrupt.data)
                 variant->state = VARIANT_DESCRIBED;
         return arena_copy(&fetch->arena, known->corrupt, &variant->corrupt);
 }

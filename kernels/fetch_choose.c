@@ -207,7 +207,7 @@ static int choose_for(Fetch *fetch, FetchedTarget *fetched, Fault *fault)
 
 int fetch_choose(Fetch *fetch, Fault *fault)
 {
-        int r = fetch->n_out ? FETCH_WAITS : 0;
+        int r = fetch_is_asking(fetch) ? FETCH_WAITS : 0;
 
         while (!r && fetch->n_decided < fetch->result->n_targets)
                 r = choose_for(fetch, &fetch->result->targets[fetch->n_decided], fault);

@@ -323,7 +323,7 @@ int fetch_find_commit(Fetch *fetch, Fault *fault)
 {
         int r = 0;
 
-        if (fetch->n_out)
+        if (fetch_is_asking(fetch))
                 return FETCH_WAITS;
         if (fetch->order->goal == FETCH_REFS)
                 return fetch->has_refs ? 0 : ask_commit(fetch);

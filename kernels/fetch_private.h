@@ -105,11 +105,17 @@ struct Fetch {
 
         FetchStep *ready;
         FetchStep *steps_out;  /* made, not yet done: linked by `next` */
-        size_t n_out;
+        size_t n_out;          /* calls that are not done; n_loading of them for files */
         bool failed;
         int error;        /* negative: ours */
         Fault fault;
 };
+
+/* Whether an answer is awaited that decides what comes next: any but a file's. */
+static inline bool fetch_is_asking(const Fetch *fetch)
+{
+        return fetch->n_out > fetch->n_loading;
+}
 
 /* fetch_call.c */
 typedef int (*FetchTake)(Fetch *fetch, FetchStep *step, const HubReply *reply, Fault *fault);

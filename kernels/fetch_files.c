@@ -47,7 +47,8 @@ int fetch_add_blob(Fetch *fetch, const HubEntry *entry, bool sha512, FetchBlob *
                 return error_trace(-ENOMEM);
         *blob = (FetchBlob){ .etag = entry->etag, .path = entry->path, .size = entry->size, .sha512 = sha512 };
         fetch->blobs[fetch->n_blobs++] = blob;
-        fetch->bytes_total += entry->size;
+        if (__builtin_add_overflow(fetch->bytes_total, entry->size, &fetch->bytes_total))
+                fetch->bytes_total = INT64_MAX;
         *ret_blob = blob;
         return 0;
 }

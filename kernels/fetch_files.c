@@ -98,7 +98,8 @@ static int begin_blob(Fetch *fetch, FetchBlob *blob, Fault *fault)
         }
 }
 
-/* One with other bytes than its name says is gone now, and is fetched. */
+/* One with other bytes than its name says is gone now, and is fetched; unless
+ * another process has its lock, who may mend it. */
 static int hash_blob(Fetch *fetch, FetchBlob *blob, Fault *fault)
 {
         int r = cache_blob_hash_step(blob->blob, HASH_STEP, fault);
@@ -108,7 +109,8 @@ static int hash_blob(Fetch *fetch, FetchBlob *blob, Fault *fault)
         if (r != STEP_FAULT || fault->name != FAULT_CORRUPT)
                 return r == STEP_FAULT ? 1 : r;
         blob->blob = cache_blob_free(blob->blob);
-        return begin_blob(fetch, blob, fault);
+        r = begin_blob(fetch, blob, fault);
+        return r == STEP_MORE ? FETCH_PAUSES : r;
 }
 
 int fetch_load_blob(Fetch *fetch, FetchBlob *blob, Fault *fault)

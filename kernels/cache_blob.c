@@ -262,6 +262,12 @@ static int compare(CacheBlob *blob, Fault *fault)
         return 0;
 }
 
+void cache_blob_unlock(CacheBlob *blob)
+{
+        if (blob->complete)
+                release_lock(blob);
+}
+
 /* Written as a whole: nothing but its names is needed any more. */
 static void close_complete(CacheBlob *blob)
 {
@@ -271,7 +277,7 @@ static void close_complete(CacheBlob *blob)
         alloc_free(blob->staging);
         blob->staging = NULL;
         if (blob->cache->n_locks > LIMIT_CACHE_LOCKS)
-                release_lock(blob); /* others may now fetch it as well, which is only double work */
+                release_lock(blob);
 }
 
 int cache_blob_end(CacheBlob *blob, Fault *fault)

@@ -57,6 +57,10 @@ Text cache_blob_digest(const CacheBlob *blob);
  * corrupt (larger than `limit`), internal; negative. */
 int cache_blob_read(const CacheBlob *blob, size_t limit, Arena *arena, Text *ret_bytes, Fault *fault);
 
+/* Releases the lock of one that is complete: somebody else may now write the
+ * same, which is only double work. */
+void cache_blob_unlock(CacheBlob *blob);
+
 /* Removes the temporary file unless it was put into place, and releases the lock. */
 CacheBlob *cache_blob_free(CacheBlob *blob);
 DEFINE_CLEANUP(CacheBlob *, cache_blob_free)

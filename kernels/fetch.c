@@ -169,6 +169,8 @@ int fetch_step(Fetch *fetch, Fault *fault)
         } else {
                 r = fetch_advance(fetch, fault);
         }
+        if (r == FETCH_PAUSES)
+                fetch_unlock_blobs(fetch);
         if (r == FETCH_WAITS || r == FETCH_PAUSES || r == STEP_MORE)
                 return r;
         return fetch_end(fetch, r, fault);

@@ -61,6 +61,15 @@ void fetch_forget_blobs(Fetch *fetch)
         fetch->bytes_total = 0;
 }
 
+/* Who waits for others holds none up: two fetches, each with files that the
+ * other one wants, would wait for ever. */
+void fetch_unlock_blobs(Fetch *fetch)
+{
+        for (size_t i = 0; i < fetch->n_blobs; i++)
+                if (fetch->blobs[i]->state == BLOB_DONE)
+                        cache_blob_unlock(fetch->blobs[i]->blob);
+}
+
 /* --- loading one --- */
 
 static int blob_is_done(Fetch *fetch, FetchBlob *blob)

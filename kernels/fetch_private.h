@@ -141,6 +141,7 @@ int fetch_add_blob(Fetch *fetch, const HubEntry *entry, bool sha512, FetchBlob *
 int fetch_load_blob(Fetch *fetch, FetchBlob *blob, Fault *fault); /* this one alone */
 int fetch_load(Fetch *fetch, Fault *fault);
 void fetch_forget_blobs(Fetch *fetch);
+void fetch_unlock_blobs(Fetch *fetch);
 
 /* fetch_place.c: the same. */
 int fetch_place(Fetch *fetch, Fault *fault);

@@ -21,7 +21,7 @@ static int judge_trouble(const HubReply *reply, Text what, Fault *fault)
         case HUB_TLS:
                 return fault_set(fault, FAULT_HUB,
                                  "%.*s: no secure connection to the Hub: %s; where an authority of your own signs, "
-                                 "name its file in SSL_CERT_FILE", TEXT_PRINT(what), reply->message);
+                                 "name its file in hub.ca_file or in SSL_CERT_FILE", TEXT_PRINT(what), reply->message);
         case HUB_TOO_LARGE:
                 return fault_set(fault, FAULT_HUB, "%.*s: the Hub's answer is larger than it may be", TEXT_PRINT(what));
         default:

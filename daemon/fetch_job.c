@@ -23,11 +23,23 @@ static void transfer_unlink(FetchTransfer *transfer)
                 transfer->next->previous = transfer->previous;
 }
 
+static void publish_progress(FetchJob *job)
+{
+        Progress progress;
+
+        fetch_progress(job->fetch, &progress);
+        shared_progress_set(&job->progress, &progress);
+}
+
+/* One large file is many of these and no step. */
 static int transfer_write(HttpRequest *request, const void *bytes, size_t size)
 {
         FetchTransfer *transfer = request->data;
+        FetchJob *job = transfer->job;
+        int r = fetch_call_write(job->fetch, transfer->call, bytes, size);
 
-        return fetch_call_write(transfer->job->fetch, transfer->call, bytes, size);
+        publish_progress(job);
+        return r;
 }
 
 static void transfer_started(HttpRequest *request, const HubReply *reply)
@@ -109,11 +121,9 @@ static int begin_calls(FetchJob *job)
 static int fetch_job_step(Job *step)
 {
         FetchJob *job = fetch_job_of(step);
-        Progress progress;
         int r = fetch_step(job->fetch, &job->fault), begun = 0;
 
-        fetch_progress(job->fetch, &progress);
-        shared_progress_set(&job->progress, &progress);
+        publish_progress(job);
         if (r == STEP_MORE || r == FETCH_WAITS)
                 begun = begin_calls(job);
         if (begun == 0 && r == STEP_MORE)

@@ -176,19 +176,24 @@ int fetch_step(Fetch *fetch, Fault *fault)
         return fetch_end(fetch, r, fault);
 }
 
+/* Of the files that are on their way; one that is tried again keeps what it has. */
+static int64_t written_of(const FetchStep *step)
+{
+        int64_t bytes = 0;
+
+        for (; step; step = step->next)
+                if (step->blob)
+                        bytes += cache_blob_written(step->blob->blob);
+        return bytes;
+}
+
+/* Called for every piece that comes: the few that are on their way are looked at,
+ * not all files. */
 void fetch_progress(const Fetch *fetch, Progress *ret_progress)
 {
         bool settled = fetch->n_decided == fetch->order->n_targets && fetch->n_blobs;
-        int64_t bytes = 0;
+        int64_t bytes = fetch->bytes_done + written_of(fetch->ready) + written_of(fetch->steps_out);
 
-        for (size_t i = 0; i < fetch->n_blobs; i++) {
-                const FetchBlob *blob = fetch->blobs[i];
-
-                if (blob->state == BLOB_DONE)
-                        bytes += blob->size;
-                else if (blob->state == BLOB_LOADING)
-                        bytes += cache_blob_written(blob->blob);
-        }
         *ret_progress = (Progress){ .files = (int64_t)fetch->n_done, .bytes = bytes };
         if (settled) {
                 ret_progress->files_total = INTEGER_PRESENT((int64_t)fetch->n_blobs);

@@ -87,6 +87,7 @@ static int take_file(Fetch *fetch, FetchStep *step, const HubReply *reply, Fault
                 return r;
         fetch->n_loading--;
         fetch->n_done++;
+        fetch->bytes_done += blob->size;
         fetch->result->n_bytes += blob->size;
         blob->state = BLOB_DONE;
         return 0;

@@ -76,6 +76,7 @@ static int blob_is_done(Fetch *fetch, FetchBlob *blob)
 {
         blob->state = BLOB_DONE;
         fetch->n_done++;
+        fetch->bytes_done += blob->size;
         return 0;
 }
 

@@ -100,6 +100,7 @@ struct Fetch {
         size_t blobs_capacity;
         size_t n_loading;
         size_t n_done;
+        int64_t bytes_done;
         int64_t bytes_total;
         size_t n_placed;
 

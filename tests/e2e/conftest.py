@@ -4,8 +4,10 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(1, os.path.dirname(os.path.dirname(__file__)))
 
 import harness  # noqa: E402
+import hub as double  # noqa: E402
 
 
 @pytest.fixture
@@ -14,8 +16,8 @@ def make_daemon():
     and end well."""
     made = []
 
-    def make(**keywords):
-        made.append(harness.Daemon(**keywords))
+    def make(kind=harness.Daemon, **keywords):
+        made.append(kind(**keywords))
         return made[-1]
 
     yield make
@@ -46,6 +48,29 @@ def serving(make_daemon, repository):
     made = make_daemon()
     made.write_mapping({"Silu": [{"device": "cpu", "use": {"path": str(repository)}}]})
     return made.start()
+
+
+@pytest.fixture
+def hub():
+    """A double of the Hub with one repository of a trusted publisher."""
+    with double.Hub() as made:
+        made.commits = made.add_repository("org/name", {"v1": harness.kernel_files()}, trusted=True)
+        yield made
+
+
+@pytest.fixture
+def make_fetching(hub, make_daemon):
+    """Makes daemons that fetch from the double, not started yet."""
+    def make(hub=hub, **keywords):
+        return make_daemon(harness.HubDaemon, hub=hub, **keywords)
+
+    return make
+
+
+@pytest.fixture
+def fetching(make_fetching):
+    """One that runs."""
+    return make_fetching().start()
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become two other users")

@@ -33,7 +33,7 @@ PATIENCE_S = 120  # for what must happen soon; a sanitized build on a busy machi
 
 SANITIZER_MARKS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:")
 
-COUNTS = ("views", "entries", "leases", "leases_unlocked", "acquires", "queued_bytes")
+COUNTS = ("views", "entries", "leases", "leases_unlocked", "acquires", "fetches", "queued_bytes")
 
 
 def raise_descriptor_limit():
@@ -132,7 +132,7 @@ def entry(layer, device="cpu", minimum=None, maximum=None, modes=None):
 class Peer:
     """One session, byte by byte under the test's control."""
 
-    def __init__(self, path, hello=True, environment=None, client="e2e", native=None):
+    def __init__(self, path, hello=True, environment=None, client="e2e", native=None, **more):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(PATIENCE_S)
         self.socket.connect(str(path))
@@ -142,7 +142,7 @@ class Peer:
         self.notifications = []
         self.number = 0
         if hello:
-            self.greeting = self.hello(environment, client, native)
+            self.greeting = self.hello(environment, client, native, **more)
 
     def __enter__(self):
         return self
@@ -156,8 +156,8 @@ class Peer:
         self.descriptors = []
         self.socket.close()
 
-    def hello(self, environment=None, client="e2e", native=None, protocol=1):
-        return self.call("hello", protocol=protocol, client=client, environment=environment, native=native)
+    def hello(self, environment=None, client="e2e", native=None, protocol=1, **more):
+        return self.call("hello", protocol=protocol, client=client, environment=environment, native=native, **more)
 
     def send(self, data):
         self.socket.sendall(data)
@@ -218,6 +218,16 @@ class Peer:
     def acquire(self, layer, view=1, deadline_ms=None, **rest):
         """The result; its descriptor is `take_descriptor`'s."""
         return self.call("acquire", view=view, query=query(layer, **rest), deadline_ms=deadline_ms)
+
+    def begin_fetch(self, repo="org/name", version=1, device="cpu", **more):
+        """Asks for a kernel of the Hub; answers the request's number."""
+        if "revision" in more:
+            version = None
+        return self.request("acquire", repo=repo, version=version, device=device, **more)
+
+    def fetch(self, repo="org/name", version=1, device="cpu", **more):
+        """The result of `begin_fetch`."""
+        return self.answer(self.begin_fetch(repo, version, device, **more))
 
     def take_descriptor(self):
         return self.descriptors.pop(0)
@@ -307,6 +317,31 @@ def mapping_text(mapping):
 def use(label="Label", device="cpu", **more):
     """One entry of a mapping file that leads to a label."""
     return {"device": device, "use": {"repo": "conformance/label", "version": 1, "layer": label}, **more}
+
+
+def kernel_files(variant="torch-cpu", files=None, **more):
+    """Files of a repository at the Hub, with one variant of a kernel."""
+    files = {"__init__.py": b"# a kernel\n"} if files is None else files
+    made = {f"build/{variant}/{name}": data for name, data in files.items()}
+    return {**made, f"build/{variant}/metadata.json": metadata(files, **more)}
+
+
+def tree_of(folder):
+    """All that is below a folder: type, permissions, and size or target, by path."""
+    found = {}
+    for path in sorted(pathlib.Path(folder).rglob("*")):
+        status = path.lstat()
+        kind = "l" if path.is_symlink() else "d" if path.is_dir() else "f"
+        detail = {"l": lambda: os.readlink(path), "d": lambda: None, "f": lambda: status.st_size}[kind]()
+        found[str(path.relative_to(folder))] = (kind, None if kind == "l" else status.st_mode & 0o7777, detail)
+    return found
+
+
+def blob_name(data, large=False):
+    """What the Hub calls a file: git's id, or of a large one the SHA-256."""
+    if large:
+        return hashlib.sha256(data).hexdigest()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 class Daemon:
@@ -437,9 +472,55 @@ class Daemon:
         assert status == 0, f"exit status {status}\n{self.log()}"
         assert not any(mark in self.log() for mark in SANITIZER_MARKS), self.log()
 
+    def configure(self, **settings):
+        """Writes the configuration; a running daemon has taken it over afterwards."""
+        (self.config / "kernelsd.json").write_text(json.dumps(settings))
+        if self.process is not None:
+            self.process.send_signal(signal.SIGHUP)
+            taken = self.await_notification("READY=1")
+            assert any("RELOADING=1" in message for message in taken)
+        return self
+
     def remove(self):
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
         self.notify.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class HubDaemon(Daemon):
+    """A daemon that fetches from a double of the Hub, into a cache of its own."""
+
+    def __init__(self, hub, **keywords):
+        super().__init__(**keywords)
+        self.hub = hub
+        self.cache = self.folder / "cache"
+        self.cache.mkdir(mode=0o755)
+        if self.uid is not None:
+            os.chown(self.cache, self.uid, self.uid)
+
+    def arguments(self, *more):
+        return super().arguments("--cache-dir", self.cache, *more)
+
+    def environment(self, **more):
+        proxies = ("http_proxy", "https_proxy", "all_proxy")
+        environment = {key: value for key, value in super().environment().items() if key.lower() not in proxies}
+        return {**environment, "HF_ENDPOINT": self.hub.endpoint, **more}
+
+    def repository(self, repo="org/name"):
+        """Where the cache has a repository."""
+        return self.cache / f"kernels--{repo.replace('/', '--')}"
+
+    def ref(self, name="v1", repo="org/name"):
+        """The commit that the cache says a branch is; None: it says nothing."""
+        path = self.repository(repo) / "refs" / name
+        return path.read_text() if path.exists() else None
+
+    def half_written(self):
+        """What a fetch leaves in the cache only while it runs."""
+        return [path for path in tree_of(self.cache) if ".incomplete" in path]
+
+    def restart(self, **environment):
+        assert self.stop() == 0, self.log()
+        return self.start(**environment)

@@ -64,7 +64,8 @@ static int wait_take(Wait *wait, const Asker *asker, const HubFound *found)
                 r = commit_memory_put(asker->memory, found->revision);
         if (r == 0)
                 r = wait_check(wait, snapshot, wait->result.variant);
-        if (r == 0 && !wait->hub.offline)
+        /* What was fetched for this one is as new as can be, however short the time of freshness. */
+        if (r == 0 && !wait->hub.offline && !wait->hub.n_fetches)
                 hub_refresh_stale(hub, &wait->hub.name);
         return r;
 }

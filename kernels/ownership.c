@@ -69,10 +69,16 @@ static int check_group(Ownership *ownership, const struct stat *stat, int fd, co
         return 0;
 }
 
+/* What needs no question and no name for a message. */
+static bool is_plainly_good(const Ownership *ownership, const struct stat *stat)
+{
+        return ownership->any || (is_trusted_uid(ownership, stat->st_uid) && !(stat->st_mode & (S_IWGRP | S_IWOTH)));
+}
+
 int ownership_check(Ownership *ownership, const struct stat *stat, int fd, const char *name, const char *what,
                     Fault *fault)
 {
-        if (ownership->any)
+        if (is_plainly_good(ownership, stat))
                 return 0;
         if (!is_trusted_uid(ownership, stat->st_uid))
                 return refuse_owner(ownership, stat->st_uid, what, fault);
@@ -130,7 +136,7 @@ static int walk_judge_whole(const Walk *walk, Fault *fault)
 {
         char path[PATH_MAX];
 
-        if (walk->ownership->any)
+        if (is_plainly_good(walk->ownership, &walk->stat))
                 return 0;
         describe(walk->fd, path, sizeof(path));
         return ownership_check(walk->ownership, &walk->stat, walk->fd, NULL, path, fault);
@@ -146,25 +152,30 @@ static int walk_judge(const Walk *walk, Fault *fault)
 }
 
 /* Replaces what was reached. */
-static int walk_move(Walk *walk, int fd)
+static void walk_move(Walk *walk, int fd, const struct stat *stat)
 {
-        CLEANUP_FD int owned = fd;
-
-        if (fstat(owned, &walk->stat) < 0)
-                return error_trace(-errno);
         if (walk->fd >= 0)
                 (void)close(walk->fd);
-        walk->fd = STEAL_FD(owned);
+        walk->fd = fd;
+        walk->stat = *stat;
+}
+
+/* To where a path begins. */
+static int walk_start(Walk *walk, int from, const char *folder)
+{
+        CLEANUP_FD int fd = openat(from, folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct stat stat;
+
+        if (fd < 0 || fstat(fd, &stat) < 0)
+                return error_trace(-errno);
+        walk_move(walk, STEAL_FD(fd), &stat);
         return 0;
 }
 
 static int walk_to_root(Walk *walk, Fault *fault)
 {
-        int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), r;
+        int r = walk_start(walk, AT_FDCWD, "/");
 
-        if (fd < 0)
-                return error_trace(-errno);
-        r = walk_move(walk, fd);
         return r ? r : walk_judge(walk, fault);
 }
 
@@ -233,8 +244,8 @@ static int walk_component(Walk *walk, const char *component, Fault *fault)
                 r = check_link(walk, &stat, component, fault);
                 return r ? r : walk_link(walk, fd, component, fault);
         }
-        r = walk_move(walk, STEAL_FD(fd));
-        return r ? r : walk_judge(walk, fault);
+        walk_move(walk, STEAL_FD(fd), &stat);
+        return walk_judge(walk, fault);
 }
 
 static int walk_all(Walk *walk, Fault *fault)
@@ -257,15 +268,12 @@ static int walk_all(Walk *walk, Fault *fault)
 
 static int walk_begin(Walk *walk, int from, const char *path, Fault *fault)
 {
-        int fd;
-
         if (strlen(path) >= PATH_MAX)
                 return fault_set(fault, FAULT_NO_REPOSITORY, "the path is too long");
         memcpy(walk->rest, path, strlen(path) + 1);
         if (path[0] == '/')
                 return walk_to_root(walk, fault);
-        fd = openat(from, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 ? error_trace(-errno) : walk_move(walk, fd);
+        return walk_start(walk, from, ".");
 }
 
 static int open_judged(Ownership *ownership, int from, const char *path, bool whole, int *ret_fd, struct stat *ret_stat,

@@ -106,10 +106,21 @@ static bool leads_back(const Tree *tree, const struct stat *stat)
         return false;
 }
 
+/* What a link leads to. Where nobody asks who owns what, the kernel follows it. */
+static int follow(Tree *tree, const char *name, struct stat *ret_stat, Fault *fault)
+{
+        CLEANUP_FD int fd = -1;
+
+        if (!tree->ownership->any)
+                return ownership_open_whole(tree->ownership, dirfd(tree->stream), name, &fd, ret_stat, fault);
+        if (fstatat(dirfd(tree->stream), name, ret_stat, 0) < 0)
+                return errno == ENOMEM ? error_trace(-ENOMEM) : fault_set(fault, FAULT_NO_REPOSITORY, "%s", strerrordesc_np(errno));
+        return 0;
+}
+
 /* What a name is after following links, judged. */
 static int look_at(Tree *tree, const char *name, Text path, bool *ret_link, struct stat *ret_stat, Fault *fault)
 {
-        CLEANUP_FD int fd = -1;
         Fault why = FAULT_NULL;
         int r;
 
@@ -118,7 +129,7 @@ static int look_at(Tree *tree, const char *name, Text path, bool *ret_link, stru
         *ret_link = S_ISLNK(ret_stat->st_mode);
         if (!*ret_link)
                 return ownership_check(tree->ownership, ret_stat, dirfd(tree->stream), name, path.data, fault);
-        r = ownership_open_whole(tree->ownership, dirfd(tree->stream), name, &fd, ret_stat, &why);
+        r = follow(tree, name, ret_stat, &why);
         if (r <= 0)
                 return error_trace(r);
         if (why.name == FAULT_UNTRUSTED)

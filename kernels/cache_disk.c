@@ -60,6 +60,14 @@ int cache_disk_folder(const Cache *cache, int at, const char *name)
         return 0;
 }
 
+/* Those above it were made, and got their mode, before it was. */
+static bool is_made(const Cache *cache, const char *path)
+{
+        struct stat stat;
+
+        return fstatat(cache->fd, path, &stat, 0) == 0 && stat.st_mode == (S_IFDIR | FOLDER_MODE);
+}
+
 int cache_disk_folders(const Cache *cache, const char *path)
 {
         char made[PATH_MAX];
@@ -67,6 +75,8 @@ int cache_disk_folders(const Cache *cache, const char *path)
 
         if (size >= sizeof(made))
                 return -ENAMETOOLONG;
+        if (is_made(cache, path))
+                return 0;
         for (size_t n = strcspn(path, "/"); ; n += 1 + strcspn(path + n + 1, "/")) {
                 int r;
 

@@ -72,6 +72,7 @@ static int transfer_begin(FetchJob *job, FetchCall *call)
                 .url = call->url.data,
                 .token = call->with_token ? job->token : NULL,
                 .from = call->from,
+                .size = call->size,
                 .limit = call->limit,
                 .delay_ms = call->delay_ms,
                 .write = call->is_file ? transfer_write : NULL,

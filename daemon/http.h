@@ -32,6 +32,7 @@ struct HttpRequest {
         const char *url;
         const char *token; /* NULL: anonymous */
         int64_t from;      /* the first byte wanted, if over 0 */
+        int64_t size;      /* about what the body for `write` will have; 0: not known */
         size_t limit;      /* of a gathered body, in bytes */
         uint64_t delay_ms; /* before it begins */
 

@@ -12,8 +12,9 @@
 #include "proto/base/buffer.h"
 #include "proto/base/error.h"
 
-/* Facts: what keeps up with curl -o for files. Lists and the like need no more
- * than libcurl's own. */
+/* Facts: what keeps up with curl -o for files. Small ones, lists and the like need
+ * no more than libcurl's own: it allocates one for each request, and one of this
+ * size is mapped and unmapped every time. */
 #define FILE_BUFFER_SIZE (512L * 1024)
 #define LIST_BUFFER_SIZE (16L * 1024)
 /* As Hub clients have it. */
@@ -192,10 +193,17 @@ static void transfer_set_rules(Transfer *transfer, const HttpSettings *settings)
                 transfer_set(transfer, CURLOPT_CAPATH, settings->ca_folder);
 }
 
+static long transfer_buffer_size(const HttpRequest *request)
+{
+        bool small = !request->write || (request->size > 0 && request->size <= LIST_BUFFER_SIZE);
+
+        return small ? LIST_BUFFER_SIZE : FILE_BUFFER_SIZE;
+}
+
 static void transfer_set_request(Transfer *transfer, const HttpRequest *request)
 {
         transfer_set(transfer, CURLOPT_URL, request->url);
-        transfer_set(transfer, CURLOPT_BUFFERSIZE, request->write ? FILE_BUFFER_SIZE : LIST_BUFFER_SIZE);
+        transfer_set(transfer, CURLOPT_BUFFERSIZE, transfer_buffer_size(request));
         if (transfer->authorization.data)
                 transfer_set(transfer, CURLOPT_HTTPHEADER, &transfer->authorization);
         if (request->from > 0) {

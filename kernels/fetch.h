@@ -109,6 +109,7 @@ typedef struct FetchCall {
         Text url;          /* NUL behind it */
         bool with_token;
         bool is_file;      /* its bytes go to fetch_call_write; else they come with the reply */
+        int64_t size;      /* of a file: all of it */
         int64_t from;      /* of a file: the first byte wanted */
         size_t limit;      /* of the body in the reply */
         uint64_t delay_ms; /* before it begins */

@@ -104,6 +104,7 @@ int fetch_ask_file(Fetch *fetch, FetchBlob *blob)
                 return r;
         step->call.with_token = policy_is_private(fetch->order->policy, fetch->repo);
         step->call.is_file = true;
+        step->call.size = blob->size;
         step->blob = blob;
         blob->state = BLOB_LOADING;
         fetch->n_loading++;

@@ -109,11 +109,10 @@ int catalog_put_revision(Catalog *catalog, const RevisionFacts *facts)
 {
         Revision *before = catalog_revision(catalog, facts->repo, facts->revision);
         Revision *revision = revision_new(facts);
+        bool is_news = revision && (!before || !revision_says_same(before, revision));
 
         if (!revision)
                 return error_trace(-ENOMEM);
-        if (!before || !revision_says_same(before, revision))
-                catalog->generation++;
         if (before) {
                 revision->tried_s = before->tried_s;
                 text_table_remove(&catalog->revisions, &before->item);
@@ -123,6 +122,7 @@ int catalog_put_revision(Catalog *catalog, const RevisionFacts *facts)
                 alloc_free(revision);
                 return error_trace(-ENOMEM);
         }
+        catalog->generation += is_news;
         return 0;
 }
 
@@ -294,20 +294,29 @@ void catalog_forget_refusal(Catalog *catalog, Text repo, Text revision)
                 refusal_drop(catalog, refusal);
 }
 
-void catalog_refuse(Catalog *catalog, Text repo, Text revision, const Fault *fault, int64_t now_s)
+static Refusal *refusal_new(Text repo, Text revision, const Fault *fault, int64_t until_s)
 {
         Refusal *refusal = alloc_zeroed(1, sizeof(*refusal) + repo.size + revision.size);
         char *at = (char *)(refusal + 1);
+
+        if (!refusal)
+                return NULL;
+        refusal->item.a = table_item_text(&at, repo);
+        refusal->item.b = table_item_text(&at, revision);
+        refusal->until_s = until_s;
+        refusal->fault = *fault;
+        return refusal;
+}
+
+void catalog_refuse(Catalog *catalog, Text repo, Text revision, const Fault *fault, int64_t now_s)
+{
+        Refusal *refusal = refusal_new(repo, revision, fault, now_s + CATALOG_REFUSAL_S);
 
         catalog_forget_refusal(catalog, repo, revision);
         if (catalog->refusals.n == CATALOG_REFUSALS)
                 refusal_drop(catalog, catalog->oldest);
         if (!refusal)
                 return;
-        refusal->item.a = table_item_text(&at, repo);
-        refusal->item.b = table_item_text(&at, revision);
-        refusal->until_s = now_s + CATALOG_REFUSAL_S;
-        refusal->fault = *fault;
         if (text_table_put(&catalog->refusals, &refusal->item) < 0) {
                 alloc_free(refusal);
                 return;

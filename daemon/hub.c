@@ -196,18 +196,47 @@ void hub_forget_memory(Hub *hub, CommitMemory *memory)
 
 /* --- trust --- */
 
+/* Whether the Hub gave the repository to the token alone. A commit that is asked for
+ * by itself has no answer of its own: then that of any branch counts. */
+static bool is_with_token(const Hub *hub, const HubName *name, const HubFound *found, bool *ret_known)
+{
+        const Revision *own = catalog_revision(hub->catalog, name->repo, name->revision);
+
+        *ret_known = own;
+        if (own)
+                return own->with_token;
+        for (Revision *other = catalog_next_revision(hub->catalog, NULL); other;
+             other = catalog_next_revision(hub->catalog, other)) {
+                if (!text_equal(other->final_repo, found->repo))
+                        continue;
+                *ret_known = true;
+                if (other->with_token)
+                        return true;
+        }
+        return false;
+}
+
+/* What lies in a user's cache is that user's. In a system's, whether everybody may
+ * read it must be known, or the Hub be asked. */
+static int judge_private(const Hub *hub, const HubName *name, const HubFound *found, bool offline, Fault *fault)
+{
+        const Policy *policy = hub->daemon->config->policy;
+        bool known, with_token = is_with_token(hub, name, found, &known);
+
+        if (!known && hub->daemon->config->system && !offline)
+                return POLICY_ASK;
+        return with_token ? policy_judge_private(policy, found->repo, policy_is_private(policy, name->repo), fault) : POLICY_OK;
+}
+
 int hub_judge(const Hub *hub, const HubName *name, const HubFound *found, bool trust_remote_code, bool offline,
               Arena *arena, Text *ret_why, Fault *fault)
 {
         const Policy *policy = hub->daemon->config->policy;
-        const Revision *revision = catalog_revision(hub->catalog, name->repo, name->revision);
         int64_t now_s = hub_now_s();
         TrustFacts asked = catalog_trust_facts(hub->catalog, name->repo, now_s);
         TrustFacts final = catalog_trust_facts(hub->catalog, found->repo, now_s);
         int r = policy_judge(policy, &asked, found->redirect.data ? &final : NULL, trust_remote_code, offline, ret_why,
                              arena, fault);
 
-        if (r != POLICY_OK || !revision || !revision->with_token)
-                return r;
-        return policy_judge_private(policy, found->repo, policy_is_private(policy, name->repo), fault);
+        return r == POLICY_OK ? judge_private(hub, name, found, offline, fault) : r;
 }

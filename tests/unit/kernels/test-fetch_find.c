@@ -109,7 +109,7 @@ START_TEST(test_other_revisions)
                 have_plain("main=" OTHER_COMMIT, "");
                 hub_say((HubAnswer){ .path = API "/revision/refs%2Fpr%2F7", .body = "{\"sha\": \"" COMMIT "\"}" });
                 hub_say((HubAnswer){ .path = API "/revision/cc926a0", .body = "{\"sha\": \"" COMMIT "\"}" });
-                fetched = fetch_all(order_for(cache, FETCH_COMMIT, names[i]), NULL);
+                fetched = fetch_all(order_for(cache, FETCH_LISTING, names[i]), NULL);
                 ck_assert_int_eq(fetched.r, 0);
                 ck_assert(text_equal(fetched.result->commit, TEXT(COMMIT)));
                 ck_assert(fetched.result->asked);

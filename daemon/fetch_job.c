@@ -104,9 +104,16 @@ static FetchJob *fetch_job_of(Job *job)
         return (FetchJob *)((char *)job - offsetof(FetchJob, job));
 }
 
+/* The cache's locks are the file thread's, so it lets go of them there. */
+static void let_go(FetchJob *job)
+{
+        drop_transfers(job);
+        fetch_let_go(job->fetch);
+}
+
 static void fetch_job_abandon(Job *job)
 {
-        drop_transfers(fetch_job_of(job));
+        let_go(fetch_job_of(job));
 }
 
 static int begin_calls(FetchJob *job)
@@ -131,8 +138,10 @@ static int fetch_job_step(Job *step)
                 return JOB_AGAIN;
         if (begun == 0 && r == FETCH_WAITS)
                 return JOB_PARKED;
-        drop_transfers(job);
-        job->pauses = r == FETCH_PAUSES;
+        job->pauses = begun == 0 && r == FETCH_PAUSES;
+        if (job->pauses)
+                return 0;
+        let_go(job);
         job->refused = r == STEP_FAULT;
         return begun < 0 ? begun : r < 0 ? r : 0;
 }

@@ -27,5 +27,6 @@ typedef struct FetchJob {
 /* The order becomes the job's, in any case; the token is copied. 0, -ENOMEM. */
 int fetch_job_init(FetchJob *job, Http *http, const char *token, FetchOrder *order);
 
-/* Not while it is submitted. */
+/* Not while it is submitted, nor while it pauses: one that is given up then is
+ * submitted and cancelled first, for the file thread to let go of the cache. */
 void fetch_job_deinit(FetchJob *job);

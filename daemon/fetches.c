@@ -158,11 +158,9 @@ static void running_give_up(RunningFetch *running)
         running->abandoned = true;
         if (uv_is_active((uv_handle_t *)&running->timer)) {
                 (void)uv_timer_stop(&running->timer);
-                fetch_result_free(fetch_take_result(running->job.fetch));
-                running_end(running, NULL);
-        } else {
-                job_cancel(&running->job.job);
+                worker_submit(running->fetches->hub->daemon->worker, &running->job.job);
         }
+        job_cancel(&running->job.job);
 }
 
 static void running_resume(uv_timer_t *timer)
@@ -177,9 +175,11 @@ static void running_done(Job *job, int result)
         RunningFetch *running = (RunningFetch *)((char *)job - offsetof(RunningFetch, job.job));
         Fault fault;
 
-        if (result == 0 && running->job.pauses && !running->fetches->closing && running->waiters) {
+        if (result == 0 && running->job.pauses) {
                 running->job.pauses = false;
                 (void)uv_timer_start(&running->timer, running_resume, PAUSE_MS, 0);
+                if (running->fetches->closing || !running->waiters)
+                        running_give_up(running);
                 return;
         }
         if (result < 0) {

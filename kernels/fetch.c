@@ -94,12 +94,17 @@ static void free_variant(FetchVariant *variant)
         metadata_free(variant->metadata);
 }
 
+void fetch_let_go(Fetch *fetch)
+{
+        fetch_drop_calls(fetch);
+        fetch_forget_blobs(fetch);
+}
+
 Fetch *fetch_free(Fetch *fetch)
 {
         if (!fetch)
                 return NULL;
-        fetch_drop_calls(fetch);
-        fetch_forget_blobs(fetch);
+        fetch_let_go(fetch);
         for (size_t i = 0; i < fetch->n_variants; i++)
                 free_variant(&fetch->variants[i]);
         alloc_free(fetch->blobs);

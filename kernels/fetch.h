@@ -147,6 +147,11 @@ FetchResult *fetch_take_result(Fetch *fetch);
 FetchResult *fetch_result_free(FetchResult *result);
 DEFINE_CLEANUP(FetchResult *, fetch_result_free)
 
-/* Takes what was fetched and is in no place yet with it. */
+/* Gives back what it holds of the cache: what was fetched and is in no place yet
+ * goes. In the file thread; the fetch can only be asked for its result and freed
+ * then, which may be elsewhere. */
+void fetch_let_go(Fetch *fetch);
+
+/* After fetch_let_go, or in the file thread. */
 Fetch *fetch_free(Fetch *fetch);
 DEFINE_CLEANUP(Fetch *, fetch_free)

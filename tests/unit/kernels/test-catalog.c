@@ -162,8 +162,8 @@ START_TEST(test_publisher)
         ck_assert(!catalog_publisher(catalog, TEXT("o"))->trusted && catalog_publisher(catalog, TEXT("o"))->at_s == NOW + 5);
         ck_assert_ptr_null(catalog_publisher(catalog, TEXT("O")));
         ck_assert_uint_eq(catalog_generation(catalog), generation); /* resolve does not judge trust */
-        ck_assert(text_equal(publisher_of(REPO), TEXT("o")) && text_equal(publisher_of(TEXT("x")), TEXT("x")));
-        ck_assert_uint_eq(publisher_of(TEXT_NULL).size, 0);
+        ck_assert(text_equal(policy_publisher(REPO), TEXT("o")) && text_equal(policy_publisher(TEXT("x")), TEXT("x")));
+        ck_assert_uint_eq(policy_publisher(TEXT_NULL).size, 0);
 }
 END_TEST
 

@@ -71,20 +71,27 @@ int fetch_ask(Fetch *fetch, Text url, HubCall kind, FetchTake take, FetchVariant
 
 /* --- files --- */
 
+/* The cache knows blobs, people know repositories and paths. */
+static int refuse_file(const FetchStep *step, const Fault *why, Fault *fault)
+{
+        const Fault copy = *why;
+
+        return fault_set(fault, copy.name, "%.*s: %s", TEXT_PRINT(step->what), copy.message);
+}
+
 static int take_file(Fetch *fetch, FetchStep *step, const HubReply *reply, Fault *fault)
 {
         FetchBlob *blob = step->blob;
         int r;
 
-        if (step->refusal.name != FAULT_NONE) {
-                *fault = step->refusal;
-                return 1;
-        }
+        if (step->refusal.name != FAULT_NONE)
+                return refuse_file(step, &step->refusal, fault);
         r = hub_reply_judge(reply, step->what, step->call.with_token, fault);
-        if (!r)
-                r = cache_blob_end(blob->blob, fault);
         if (r)
                 return r;
+        r = cache_blob_end(blob->blob, fault);
+        if (r)
+                return r > 0 ? refuse_file(step, fault, fault) : r;
         fetch->n_loading--;
         fetch->n_done++;
         fetch->bytes_done += blob->size;

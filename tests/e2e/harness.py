@@ -347,8 +347,8 @@ def blob_name(data, large=False):
 class Daemon:
     """kernelsd with a configuration folder, sockets and a notify socket of its own."""
 
-    def __init__(self, uid=None, system=False):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kd-", dir="/tmp"))
+    def __init__(self, uid=None, system=False, base="/tmp"):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kd-", dir=base))
         self.uid = uid
         self.system = system
         self.config = self.folder / "config"

@@ -31,6 +31,11 @@ def fetch_gpu(peer, **more):
     return peer.fetch(device="cuda", capability=90, **more)
 
 
+def until_in_force(daemon, commit):
+    """refs/ is written just before the daemon itself goes by it."""
+    until(lambda: daemon.ref() == commit and not daemon.status()["fetches"], "the new commit is in force")
+
+
 @pytest.fixture
 def stale(make_fetching, hub):
     """A daemon to which nothing is fresh, with a kernel that a session has had."""
@@ -125,8 +130,7 @@ def test_what_is_stale_is_served_at_once_and_refreshed_behind(stale, hub):
     fault.wait()
     assert hub.counts()["total"] == 1 and commit_for_anew(stale) == hub.old and stale.ref() == hub.old
     fault.release()
-    until(lambda: stale.ref() == new, "it is in force")
-    until(lambda: not stale.status()["fetches"], "the refresh has ended")
+    until_in_force(stale, new)
     hub.reset_requests()
     stale.configure(fresh_s=1000)
     assert commit_for_anew(stale) == new and first.fetch()["commit"] == hub.old
@@ -140,7 +144,7 @@ def test_it_takes_effect_when_its_files_are_here(stale, hub):
     fault.wait()
     assert stale.ref() == hub.old and commit_for_anew(stale) == hub.old
     fault.release()
-    until(lambda: stale.ref() == new, "it is in force")
+    until_in_force(stale, new)
     assert commit_for_anew(stale) == new
 
 
@@ -163,7 +167,7 @@ def test_freshness_is_taken_over_by_a_reload(make_fetching, hub):
     assert commit_for_anew(daemon) == hub.commits["v1"] and hub.counts()["total"] == 0
     daemon.configure(fresh_s=0)
     assert commit_for_anew(daemon) == hub.commits["v1"]
-    until(lambda: daemon.ref() == new, "it was asked for again")
+    until_in_force(daemon, new)
 
 
 def test_it_is_complete_for_every_environment_that_had_it(stale, hub):
@@ -178,7 +182,7 @@ def test_it_is_complete_for_every_environment_that_had_it(stale, hub):
     fault.wait()
     assert stale.ref() == hub.old and commit_for_anew(stale) == hub.old
     fault.release()
-    until(lambda: stale.ref() == new, "it is in force")
+    until_in_force(stale, new)
     hub.reset_requests()
     stale.configure(fresh_s=1000)
     assert commit_for_anew(stale) == new
@@ -206,7 +210,7 @@ def test_it_is_complete_for_every_named_environment(make_fetching, hub):
     fault.wait()
     assert daemon.ref() == hub.old
     fault.release()
-    until(lambda: daemon.ref() == new, "it is in force")
+    until_in_force(daemon, new)
     assert (daemon.repository() / "snapshots" / new / "build" / "torch-cuda" / "__init__.py").exists()
 
 
@@ -224,7 +228,7 @@ def test_an_environment_without_a_variant_holds_nothing_back(make_fetching, hub)
     new = hub.move_branch("org/name", "v1", write=kernel_files(files={"__init__.py": b"# new\n"}),
                           remove=[path for path in OLD if "torch-cuda" in path])
     assert commit_for_anew(daemon) == hub.old
-    until(lambda: daemon.ref() == new, "it is in force")
+    until_in_force(daemon, new)
     assert commit_for_anew(daemon) == new
     with daemon.peer(environment=GPU) as late:
         assert fault_of(fetch_gpu, late).name == "no-variant"
@@ -264,7 +268,7 @@ def test_the_generation_tells_of_a_change(stale, hub):
     assert generation() == before
     new = move(hub)
     assert commit_for_anew(stale) == hub.old
-    until(lambda: stale.ref() == new, "it is in force")
+    until_in_force(stale, new)
     until(lambda: generation() != before, "the answers are of another generation")
 
 

@@ -1,6 +1,6 @@
 """What a fetch costs beside curl, in one run.
 
-usage: fetch [--json] [--runs N] [--mib N] [--folder DIR]
+usage: fetch [--json] [--runs N] [--mib N] [--folder DIR] [--small-folder DIR] [--synced]
 
 1 GiB in one file over http and https against `curl -o` of the same address, and
 2,000 files of 4 KiB in one variant against `curl --parallel` with a list of the
@@ -11,9 +11,11 @@ pool is warmed before each run; curl and daemon take turns; medians of N runs (5
 of ratios the median of the ratios. `resolve` is timed with nothing else to do and
 during a fetch of that 1 GiB.
 
-All lies in DIR, which is emptied again: /dev/shm where that has room, since what
-syncing costs there is nothing, and curl syncs nothing. On a disk its writing is
-part of the fetch, and the ratio that of the disk."""
+curl syncs nothing, and so the daemon is kept from it; else the disk would be what
+is measured. With --synced it syncs as it always does, and `sync -f` follows each
+curl. The large file goes to DIR (the folder for temporary files), the small ones
+to /dev/shm where there is one: ext4 spends a while looking past the thousands of
+inodes that the run before has given back."""
 
 import argparse
 import hashlib
@@ -35,12 +37,12 @@ import bench_hub  # noqa: E402
 import harness  # noqa: E402
 
 ROUND_TRIPS = harness.BUILD / "tests" / "bench" / "round-trips"
+NO_SYNC = harness.BUILD / "tests" / "bench" / "libno-sync.so"
 CPUS = sorted(os.sched_getaffinity(0))
 FETCH_CPU, LOOP_CPU = CPUS[0], CPUS[-1]  # server and curl share the first
 MIB = 1 << 20
 N_SMALL, SMALL_SIZE = 2000, 4096
 POOL = 1400 * MIB
-ROOM = 6 << 30         # the file twice, the pool, and something over
 IDLE_CALLS = 40000
 LARGE, SMALL = "bench/large", "bench/small"
 VARIANT = "build/torch-cpu"
@@ -88,6 +90,11 @@ def warm_pool(folder):
     (folder / "pool").unlink()
 
 
+def find_small_folder():
+    shm = pathlib.Path("/dev/shm")
+    return shm if shm.is_dir() and shutil.disk_usage(shm).free > 2 * POOL else pathlib.Path(tempfile.gettempdir())
+
+
 def processor_times():
     with open("/proc/stat") as file:
         values = list(map(int, file.readline().split()[1:9]))
@@ -106,11 +113,13 @@ def machine():
 class Fetcher:
     """A daemon with an empty cache, its threads pinned."""
 
-    def __init__(self, folder, hub, scheme):
+    def __init__(self, folder, hub, scheme, synced=False):
         self.cache = folder / "cache"
+        preloaded = {} if synced else {"LD_PRELOAD": str(NO_SYNC)}
         self.daemon = harness.Daemon()
         self.daemon.write_mapping({"Layer": [harness.use("Layer")]})
-        self.daemon.start("--cache-dir", self.cache, HF_ENDPOINT=hub.endpoints[scheme], SSL_CERT_FILE=str(hub.ca_file))
+        self.daemon.start("--cache-dir", self.cache, HF_ENDPOINT=hub.endpoints[scheme],
+                          SSL_CERT_FILE=str(hub.ca_file), **preloaded)
         self.tasks = pathlib.Path(f"/proc/{self.daemon.process.pid}/task")
         for task in self.tasks.iterdir():
             is_files = (task / "comm").read_text().strip() == "files"
@@ -156,10 +165,13 @@ class Fetcher:
             return tuple(map(float, calls.communicate()[0].split()))
 
 
-def run_curl(*arguments):
-    """Seconds of the clock and of the processor."""
+def run_curl(synced, *arguments):
+    """Seconds of the clock and of the processor; `synced`: the folder to sync, or None."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run(["taskset", "-c", str(FETCH_CPU), "curl", "-q", "-sfL", "--no-progress-meter", *map(str, arguments)], check=True)
+    subprocess.run(["taskset", "-c", str(FETCH_CPU), "curl", "-q", "-sfL", "--no-progress-meter",
+                    *map(str, arguments)], check=True)
+    if synced:
+        subprocess.run(["sync", "-f", synced], check=True)
     taken, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     return taken, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -168,46 +180,44 @@ def run_curl(*arguments):
 
 
 class Bench:
-    def __init__(self, folder, hub, commits):
-        self.folder, self.hub, self.commits = folder, hub, commits
-        self.out = folder / "curl"
+    def __init__(self, folder, small_folder, hub, synced):
+        self.folders = {LARGE: folder, SMALL: small_folder}
+        self.hub, self.synced = hub, synced
 
     def address(self, scheme, repository, name):
-        return f"{self.hub.endpoints[scheme]}/kernels/{repository}/resolve/{self.commits[repository]}/{VARIANT}/{name}"
+        commit = self.hub.commits[repository]
+        return f"{self.hub.endpoints[scheme]}/kernels/{repository}/resolve/{commit}/{VARIANT}/{name}"
 
-    def curl_large(self, scheme):
-        warm_pool(self.folder)
-        self.out.mkdir()
+    def curl(self, scheme, repository):
+        """All files of the repository."""
+        folder = self.folders[repository]
+        warm_pool(folder)
+        out = folder / "curl"
+        names = ["weights.bin"] if repository == LARGE else [f"part{i:04}.bin" for i in range(N_SMALL)]
+        out.mkdir()
         try:
-            return run_curl("--cacert", self.hub.ca_file, "-o", self.out / "weights.bin",
-                            self.address(scheme, LARGE, "weights.bin"))
-        finally:
-            shutil.rmtree(self.out)
-
-    def curl_small(self, scheme):
-        warm_pool(self.folder)
-        names = [*(f"part{i:04}.bin" for i in range(N_SMALL)), "metadata.json"]
-        self.out.mkdir()
-        try:
-            listed = self.folder / "addresses"
-            listed.write_text("".join(f'url = "{self.address(scheme, SMALL, name)}"\noutput = "{self.out / name}"\n'
+            listed = folder / "addresses"
+            listed.write_text("".join(f'url = "{self.address(scheme, repository, name)}"\noutput = "{out / name}"\n'
                                       for name in names))
-            return run_curl("--parallel", "--parallel-max", 8, "--config", listed)
+            return run_curl(out if self.synced else None, "--cacert", self.hub.ca_file, "--config", listed,
+                            *(["--parallel", "--parallel-max", 8] if repository == SMALL else []))
         finally:
-            shutil.rmtree(self.out)
+            shutil.rmtree(out)
+
+    def fetcher(self, scheme, repository):
+        warm_pool(self.folders[repository])
+        return Fetcher(self.folders[repository], self.hub, scheme, self.synced)
 
     def fetch(self, scheme, repository):
-        warm_pool(self.folder)
-        with Fetcher(self.folder, self.hub, scheme) as fetcher:
+        with self.fetcher(scheme, repository) as fetcher:
             return fetcher.fetch(repository)
 
     def latency(self):
-        warm_pool(self.folder)
-        with Fetcher(self.folder, self.hub, "http") as fetcher:
+        with self.fetcher("http", LARGE) as fetcher:
             return fetcher.idle_latency(), fetcher.latency_during_fetch()
 
     def memory(self):
-        with Fetcher(self.folder, self.hub, "https") as fetcher:
+        with self.fetcher("https", LARGE) as fetcher:
             with fetcher.daemon.peer():
                 idle = fetcher.rss_mib()
             fetcher.fetch(LARGE)
@@ -224,16 +234,15 @@ def compare(curl, fetch):
 
 
 def measure(bench, n_runs):
-    kinds = {"http": (bench.curl_large, "http", LARGE), "https": (bench.curl_large, "https", LARGE),
-             "small": (bench.curl_small, "http", SMALL)}
+    kinds = {"http": ("http", LARGE), "https": ("https", LARGE), "small": ("http", SMALL)}
     runs = {kind: ([], []) for kind in kinds}
     latencies = []
-    for kind, (curl, scheme, repository) in kinds.items():
-        bench.fetch(scheme, repository)  # the server has seen all of it once
+    for kind in kinds.values():
+        bench.fetch(*kind)  # the server has seen all of it once
     for _ in range(n_runs):
-        for kind, (curl, scheme, repository) in kinds.items():
-            runs[kind][0].append(curl(scheme))
-            runs[kind][1].append(bench.fetch(scheme, repository))
+        for name, kind in kinds.items():
+            runs[name][0].append(bench.curl(*kind))
+            runs[name][1].append(bench.fetch(*kind))
         latencies.append(bench.latency())
     compared = {kind: compare(*both) for kind, both in runs.items()}
     idle_mib, fetched_mib = bench.memory()
@@ -248,8 +257,9 @@ def measure(bench, n_runs):
         "idle_mib": idle_mib, "fetched_mib": fetched_mib}
 
 
-def print_table(compared, figures, folder, n_runs):
-    print(f"{machine()}\nfiles in {folder.parent}, medians of {n_runs} runs\n")
+def print_table(compared, figures, arguments):
+    print(f"{machine()}\nthe file in {arguments.folder}, the small ones in {arguments.small_folder}, "
+          f"{'synced' if arguments.synced else 'nothing synced'}, medians of {arguments.runs} runs\n")
     print(f"{'':24}  {'curl s':>8}  {'fetch s':>8}  {'curl cpu':>8}  {'fetch cpu':>9}  {'rate':>6}  {'cpu':>6}")
     for kind, row in compared.items():
         print(f"{kind:24}  {row['curl_s']:8.3f}  {row['s']:8.3f}  {row['curl_cpu_s']:8.3f}  {row['cpu_s']:9.3f}"
@@ -259,32 +269,30 @@ def print_table(compared, figures, folder, n_runs):
         print(f"{name:24}  {value:8.2f}  {AIMS.get(name, '')}")
 
 
-def find_folder():
-    shm = pathlib.Path("/dev/shm")
-    return shm if shm.is_dir() and shutil.disk_usage(shm).free >= ROOM else pathlib.Path(tempfile.gettempdir())
-
-
 def main():
     parser = argparse.ArgumentParser(prog="fetch", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--mib", type=int, default=1024, help="size of the one file")
-    parser.add_argument("--folder", type=pathlib.Path, default=find_folder())
+    parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()))
+    parser.add_argument("--small-folder", type=pathlib.Path, default=find_small_folder())
+    parser.add_argument("--synced", action="store_true")
     arguments = parser.parse_args()
     before = processor_times()
     os.sched_setaffinity(0, {LOOP_CPU})
-    with tempfile.TemporaryDirectory(prefix="kd-bench-", dir=arguments.folder) as name:
+    with tempfile.TemporaryDirectory(prefix="kd-bench-", dir=arguments.folder) as name, \
+         tempfile.TemporaryDirectory(prefix="kd-bench-", dir=arguments.small_folder) as small_name:
         folder = pathlib.Path(name)
         make_repositories(folder / "hub", arguments.mib)
-        pinned = ["taskset", "-c", str(FETCH_CPU)]
-        with bench_hub.BenchHub(folder / "hub", folder / "nginx", pinned) as hub:
-            compared, figures = measure(Bench(folder, hub, hub.commits), arguments.runs)
+        with bench_hub.BenchHub(folder / "hub", folder / "nginx", ["taskset", "-c", str(FETCH_CPU)]) as hub:
+            bench = Bench(folder, pathlib.Path(small_name), hub, arguments.synced)
+            compared, figures = measure(bench, arguments.runs)
     after = processor_times()
     steal = 100 * (after[0] - before[0]) / max(after[1] - before[1], 1)
     if arguments.json:
         print(json.dumps({name: round(value, 3) for name, value in figures.items()} | {"steal_percent": round(steal, 2)}))
     else:
-        print_table(compared, figures, folder, arguments.runs)
+        print_table(compared, figures, arguments)
         print(f"\nprocessor time stolen by the hypervisor: {steal:.1f} %")
     return 0
 

@@ -1,10 +1,8 @@
 #include "tests/unit/kernels/fetch_help.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -136,8 +134,9 @@ static void say_children(const char *repo, const char *commit, const char *folde
                 if (strncmp(files[i].path, folder, prefix ? prefix - 1 : 0) != 0 || strcmp(child, last) == 0)
                         continue;
                 last = child;
-                lines[n_lines++] = slash ? hub_text("{\"type\": \"directory\", \"path\": \"%s\", \"oid\": \"%040x\", \"size\": 0}",
-                                                    child, 2) : listing_line(&files[i]);
+                lines[n_lines++] = !slash ? listing_line(&files[i]) :
+                                            hub_text("{\"type\": \"directory\", \"path\": \"%s\", \"oid\": \"%040x\", "
+                                                     "\"size\": 0}", child, 2);
         }
         say_pages(repo, commit, folder, false, lines, n_lines, 0);
 }

@@ -22,8 +22,6 @@
 #define META_HEAD "{\"name\": \"fake-relu\", \"id\": \"x\", \"version\": 1, \"license\": \"MIT\", \"python-depends\": [], "
 #define META_CPU META_HEAD "\"backend\": {\"type\": \"cpu\"}}"
 #define META_CUDA(archs) META_HEAD "\"backend\": {\"type\": \"cuda\", \"archs\": [" archs "]}}"
-#define META_DIGEST(algorithm, files) META_HEAD "\"backend\": {\"type\": \"cpu\"}, \"digest\": {\"algorithm\": \"" algorithm \
-                                      "\", \"files\": {" files "}}}"
 
 #define CPU_27 "torch27-cxx11-cpu-x86_64-linux"
 #define CUDA_126 "torch27-cxx11-cu126-x86_64-linux"
@@ -54,8 +52,10 @@ void hub_forget(void); /* all of it */
 /* Goes before what was said to that address before. */
 void hub_say(HubAnswer answer);
 
-/* Listings and files of a commit; `folder` of a listing alone, paged by `page` entries (0: one page). */
+/* The listings and files of a commit: of its root, of build/, of each variant. */
 void hub_have(const char *repo, const char *commit, const HubFile *files, size_t n);
+
+/* One listing of all below a folder, `page` entries a page (0: all in one). */
 void hub_list(const char *repo, const char *commit, const char *folder, const HubFile *files, size_t n, size_t page);
 
 /* "main=COMMIT v1=COMMIT"; text is kept. */
@@ -68,7 +68,7 @@ const char *hub_text(const char *format, ...) __attribute__((format(printf, 1, 2
 /* The name of a file's bytes in a digest. */
 const char *hub_digest(HashKind kind, const char *bytes);
 
-/* The files, one address for a line, "token", "from=N", "delay=N" behind it where there are some. */
+/* What was asked for, an address a line; behind it "token", "from=N" and "delay=N" where there are such. */
 const char *hub_log(void);
 size_t hub_log_count(const char *part);
 size_t hub_max_out(void);   /* calls that were out at the same time */

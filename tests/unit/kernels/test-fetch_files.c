@@ -333,7 +333,8 @@ START_TEST(test_slow_down)
         CLEANUP_FETCHED Fetched fetched = { 0 };
 
         have(one, 1);
-        hub_say((HubAnswer){ .path = FILE_A, .status = 429, .rate_limit = "\"resolvers\";r=0;t=5", .retry_after = "9", .once = true });
+        hub_say((HubAnswer){ .path = FILE_A, .status = 429, .rate_limit = "\"resolvers\";r=0;t=5",
+                             .retry_after = "9", .once = true });
         hub_say((HubAnswer){ .path = FILE_A, .status = 429, .retry_after = "2", .once = true });
         fetched = fetch_all(order_files(cache), NULL);
         assert_fetched(&fetched, "a.so", A_BYTES);

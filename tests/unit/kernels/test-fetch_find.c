@@ -442,7 +442,8 @@ START_TEST(test_redirect_to_nowhere)
         ck_assert_refused(fetch_all(order, NULL), FAULT_NO_REVISION, OTHER_REPO " has no version 1; its versions: 3");
         have_moved(MOVED "revision = \"" OTHER_COMMIT "\"\n");
         hub_say((HubAnswer){ .path = OTHER_TREE "/build" LISTED, .status = 404, .code = "RevisionNotFound" });
-        ck_assert_refused(fetch_all(order_files(cache, "main"), NULL), FAULT_NO_REVISION, OTHER_REPO " has no commit " OTHER_COMMIT);
+        ck_assert_refused(fetch_all(order_files(cache, "main"), NULL), FAULT_NO_REVISION,
+                          OTHER_REPO " has no commit " OTHER_COMMIT);
 }
 END_TEST
 

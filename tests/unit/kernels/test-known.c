@@ -110,7 +110,8 @@ END_TEST
 /* A list that is not all there is takes nothing away. */
 START_TEST(test_merge_unlisted)
 {
-        KnownVariant older[] = { { .name = TEXT("a") }, { .name = TEXT("b") } }, newer[] = { { .name = TEXT("c"), .complete = true } };
+        KnownVariant older[] = { { .name = TEXT("a") }, { .name = TEXT("b") } };
+        KnownVariant newer[] = { { .name = TEXT("c"), .complete = true } };
         CLEANUP(known_unrefp) Known *listed = make(true, older, 2), *part = make(false, newer, 1);
         CLEANUP(known_unrefp) Known *merged = NULL, *other = NULL, *alone = NULL;
 

@@ -169,6 +169,10 @@ START_TEST(test_fixed)
         ck_assert_int_eq(find_on(&asker, &reference, DEVICE_CPU, &found, &fault), 0);
         ck_assert(text_equal(found.redirect, TEXT("p/q")) && text_equal(found.commit, TEXT(A)) && !found.age_s.present);
         ck_assert_int_eq(found.state, HUB_UNKNOWN);
+        ck_assert_int_eq(commit_memory_put(memory, catalog_revision(catalog, REPO, TEXT(B))), 0);
+        put_revision(B, B, NULL, NULL);
+        ck_assert_int_eq(find_on(&asker, &reference, DEVICE_CPU, &found, &fault), 0);
+        ck_assert(!found.redirect.data && found.state == HUB_READY); /* nobody remembers what is fixed */
         end();
 }
 END_TEST

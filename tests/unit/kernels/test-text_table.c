@@ -48,6 +48,22 @@ START_TEST(test_find)
 }
 END_TEST
 
+/* The texts count, not their hash alone. */
+START_TEST(test_same_hash)
+{
+        TextTable table = TEXT_TABLE_OF(42);
+        Item item = { .item = { .a = TEXT("a"), .b = { item.b, 1 } }, .b = "b" };
+        Item other = { .item = { .a = { other.a, 1 }, .b = TEXT("c") }, .a = "a" };
+
+        ck_assert_int_eq(text_table_put(&table, &item.item), 0);
+        ck_assert_int_eq(text_table_put(&table, &other.item), 0);
+        item.b[0] = other.a[0] = 'x';
+        ck_assert_ptr_null(text_table_find(&table, TEXT("a"), TEXT("b")));
+        ck_assert_ptr_null(text_table_find(&table, TEXT("a"), TEXT("c")));
+        empty(&table);
+}
+END_TEST
+
 START_TEST(test_remove)
 {
         TextTable table = TEXT_TABLE_OF(42);
@@ -125,4 +141,4 @@ START_TEST(test_torture)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/text_table", test_find, test_remove, test_walk, test_item_text, test_torture)
+FIXTURE_MAIN("kernels/text_table", test_find, test_same_hash, test_remove, test_walk, test_item_text, test_torture)

@@ -99,7 +99,8 @@ START_TEST(test_full)
         ck_assert_uint_eq(n_of(uses, "main", NOW + DAY), USES_PER_REVISION);
         ck_assert(!note(uses, "main", 106, 1, NOW + DAY));
         ck_assert(!note(uses, "main", 900, 1, NOW + DAY));
-        ck_assert(note(uses, "main", 107, 1, NOW + DAY)); /* that was it */
+        ck_assert(!note(uses, "main", 100, 1, NOW + DAY));
+        ck_assert(note(uses, "main", 107, 1, NOW)); /* that was it */
 }
 END_TEST
 

@@ -88,6 +88,7 @@ static int order_copy(const Hub *hub, const FetchWish *wish, FetchOrder *order)
                 r = arena_copy(&order->arena, wish->revision, &order->revision);
         if (r == 0)
                 r = arena_copy(&order->arena, text_of(config->hub_endpoint), &order->endpoint);
+        order->key = hub->key;
         order->goal = wish->goal;
         order->version = wish->version;
         order->fixed = wish->fixed;

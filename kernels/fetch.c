@@ -80,6 +80,7 @@ int fetch_new(FetchOrder *order, Fetch **ret_fetch)
                 return error_trace(-ENOMEM);
         }
         fetch->order = order;
+        fetch->blob_table = TEXT_TABLE_OF(order->key);
         r = result_new(order, &fetch->result);
         if (r < 0)
                 return r;

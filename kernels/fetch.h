@@ -55,6 +55,7 @@ typedef struct FetchOrder {
         size_t n_targets;
         int64_t max_bytes;    /* that may be fetched: the domain's quota */
         bool takes_effect;    /* refs/ are to say what comes out */
+        uint64_t key;         /* random: of a table whose names the Hub chooses */
 } FetchOrder;
 
 int fetch_order_new(FetchOrder **ret_order);

@@ -9,14 +9,6 @@
 
 #define HASH_STEP (4u * 1024 * 1024) /* as in daemon/check_job: about 3 ms */
 
-static FetchBlob *find_blob(const Fetch *fetch, Text etag, bool sha512)
-{
-        for (size_t i = 0; i < fetch->n_blobs; i++)
-                if (fetch->blobs[i]->sha512 == sha512 && text_equal(fetch->blobs[i]->etag, etag))
-                        return fetch->blobs[i];
-        return NULL;
-}
-
 static int grow_blobs(Fetch *fetch)
 {
         size_t capacity = fetch->blobs_capacity ? 2 * fetch->blobs_capacity : 64;
@@ -32,20 +24,16 @@ static int grow_blobs(Fetch *fetch)
         return 0;
 }
 
-int fetch_add_blob(Fetch *fetch, const HubEntry *entry, bool sha512, FetchBlob **ret_blob)
+static int add_new(Fetch *fetch, const HubEntry *entry, bool sha512, Text digest, FetchBlob **ret_blob)
 {
-        FetchBlob *blob = find_blob(fetch, entry->etag, sha512);
-        int r;
+        FetchBlob *blob = arena_zeroed(&fetch->arena, 1, sizeof(*blob));
 
-        if (blob) {
-                *ret_blob = blob;
-                return 0;
-        }
-        r = grow_blobs(fetch);
-        blob = arena_zeroed(&fetch->arena, 1, sizeof(*blob));
-        if (r < 0 || !blob)
+        if (!blob || grow_blobs(fetch) < 0)
                 return error_trace(-ENOMEM);
-        *blob = (FetchBlob){ .etag = entry->etag, .path = entry->path, .size = entry->size, .sha512 = sha512 };
+        *blob = (FetchBlob){ .item = { .a = entry->etag, .b = digest }, .etag = entry->etag, .path = entry->path,
+                             .size = entry->size, .sha512 = sha512 };
+        if (text_table_put(&fetch->blob_table, &blob->item) < 0)
+                return error_trace(-ENOMEM);
         fetch->blobs[fetch->n_blobs++] = blob;
         if (__builtin_add_overflow(fetch->bytes_total, entry->size, &fetch->bytes_total))
                 fetch->bytes_total = INT64_MAX;
@@ -53,12 +41,24 @@ int fetch_add_blob(Fetch *fetch, const HubEntry *entry, bool sha512, FetchBlob *
         return 0;
 }
 
+int fetch_add_blob(Fetch *fetch, const HubEntry *entry, bool sha512, FetchBlob **ret_blob)
+{
+        Text digest = sha512 ? TEXT("sha512") : TEXT("sha256");
+        TableItem *item = text_table_find(&fetch->blob_table, entry->etag, digest);
+
+        if (!item)
+                return add_new(fetch, entry, sha512, digest, ret_blob);
+        *ret_blob = (FetchBlob *)item;
+        return 0;
+}
+
 void fetch_forget_blobs(Fetch *fetch)
 {
+        (void)text_table_take_all(&fetch->blob_table);
         for (size_t i = 0; i < fetch->n_blobs; i++)
                 cache_blob_free(fetch->blobs[i]->blob);
-        fetch->n_blobs = fetch->n_done = 0;
-        fetch->bytes_total = 0;
+        fetch->n_blobs = fetch->n_done = fetch->n_begun = 0;
+        fetch->bytes_total = fetch->bytes_done = 0;
 }
 
 /* Who waits for others holds none up: two fetches, each with files that the
@@ -198,26 +198,35 @@ static int list_all(Fetch *fetch, Fault *fault)
         return r || !begun ? r : judge_size(fetch, fault);
 }
 
-/* Begins what there is room for. STEP_MORE where one of them has work here;
- * those that another process writes come last. */
-static int load_some(Fetch *fetch, Fault *fault)
+/* Once all others are begun: those that another process writes. */
+static int load_busy(Fetch *fetch, Fault *fault)
 {
         int all = 0;
 
         for (size_t i = 0; i < fetch->n_blobs && fetch->n_loading < FETCH_PARALLEL; i++) {
-                int r;
+                int r = fetch->blobs[i]->state == BLOB_DONE ? 0 : fetch_load_blob(fetch, fetch->blobs[i], fault);
 
-                if (fetch->blobs[i]->state == BLOB_DONE || fetch->blobs[i]->state == BLOB_LOADING)
-                        continue;
-                r = fetch_load_blob(fetch, fetch->blobs[i], fault);
-                if (r == 1 || r < 0)
-                        return r;
-                if (r == STEP_MORE)
+                if (r == 1 || r < 0 || r == STEP_MORE)
                         return r;
                 if (r == FETCH_PAUSES)
                         all = r;
         }
         return fetch->n_out ? FETCH_WAITS : all;
+}
+
+/* Begins what there is room for. STEP_MORE where one of them has work here. */
+static int load_some(Fetch *fetch, Fault *fault)
+{
+        while (fetch->n_begun < fetch->n_blobs && fetch->n_loading < FETCH_PARALLEL) {
+                int r = fetch_load_blob(fetch, fetch->blobs[fetch->n_begun], fault);
+
+                if (r == 1 || r < 0 || r == STEP_MORE)
+                        return r;
+                fetch->n_begun++;
+        }
+        if (fetch->n_out)
+                return FETCH_WAITS;
+        return load_busy(fetch, fault);
 }
 
 int fetch_load(Fetch *fetch, Fault *fault)

@@ -5,6 +5,7 @@
 #include "kernels/cache_place.h"
 #include "kernels/fetch.h"
 #include "kernels/hub_tree.h"
+#include "kernels/text_table.h"
 #include "proto/base/buffer.h"
 
 /* Files that are loaded at the same time; guess: the transport has eight
@@ -39,6 +40,7 @@ typedef enum FetchBlobState {
 
 /* One distinct file, however many names it has. */
 struct FetchBlob {
+        TableItem item; /* etag, and which digest it is for */
         Text etag;
         Text path;     /* one of its names */
         int64_t size;
@@ -96,6 +98,8 @@ struct Fetch {
         size_t n_decided; /* targets that have their variant, or none */
 
         FetchBlob **blobs;
+        TextTable blob_table;
+        size_t n_begun;   /* the first of them: were begun, or are another's for now */
         size_t n_blobs;
         size_t blobs_capacity;
         size_t n_loading;

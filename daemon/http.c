@@ -1,6 +1,5 @@
 #include "daemon/http.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "daemon/http_curl.h"
 #include "daemon/http_transfer.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
@@ -141,7 +141,7 @@ static void http_free_transfer(Http *http, HttpTransfer *transfer)
         http->n_transfers--;
         transfer->host->n_transfers--;
         http_drop_host(http, transfer->host);
-        (void)curl_multi_remove_handle(http->multi, transfer->easy);
+        (void)http_curl.multi_remove_handle(http->multi, transfer->easy);
         http_transfer_free(transfer);
 }
 
@@ -176,7 +176,7 @@ static void http_start(Http *http, HttpRequest *request)
         }
         request->transfer = transfer;
         http_add_transfer(http, transfer);
-        if (curl_multi_add_handle(http->multi, transfer->easy) == CURLM_OK)
+        if (http_curl.multi_add_handle(http->multi, transfer->easy) == CURLM_OK)
                 return;
         request->transfer = NULL;
         http_free_transfer(http, transfer);
@@ -247,7 +247,7 @@ static void http_finish_ended(Http *http)
         CURLMsg *message;
         int n_left;
 
-        while ((message = curl_multi_info_read(http->multi, &n_left)))
+        while ((message = http_curl.multi_info_read(http->multi, &n_left)))
                 http_finish(http, http_transfer_of(message->easy_handle), message->data.result);
 }
 
@@ -286,9 +286,9 @@ static void http_move(Http *http, int wait_ms)
         int n_running;
 
         if (wait_ms && !http->refused.first)
-                (void)curl_multi_poll(http->multi, NULL, 0, wait_ms, NULL);
+                (void)http_curl.multi_poll(http->multi, NULL, 0, wait_ms, NULL);
         http->calling = true;
-        (void)curl_multi_perform(http->multi, &n_running);
+        (void)http_curl.multi_perform(http->multi, &n_running);
         http->calling = false;
 }
 
@@ -314,7 +314,7 @@ static void http_wake(void *data)
         Http *http = data;
 
         if (http->multi)
-                (void)curl_multi_wakeup(http->multi);
+                (void)http_curl.multi_wakeup(http->multi);
 }
 
 /* --- begin and cancel --- */
@@ -332,17 +332,22 @@ static const char *request_refusal(const HttpRequest *request)
 
 static int http_set_up(Http *http)
 {
+        int r;
+
         if (http->multi)
                 return 0;
-        if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        r = http_curl_load();
+        if (r < 0)
+                return r;
+        if (http_curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
                 return error_trace(-ENOMEM);
-        http->multi = curl_multi_init();
+        http->multi = http_curl.multi_init();
         if (!http->multi) {
-                curl_global_cleanup();
+                http_curl.global_cleanup();
                 return error_trace(-ENOMEM);
         }
-        (void)curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-        (void)curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)MAX_TRANSFERS);
+        (void)http_curl.multi_setopt(http->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+        (void)http_curl.multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)MAX_TRANSFERS);
         return 0;
 }
 
@@ -366,7 +371,9 @@ void http_begin(Http *http, HttpRequest *request)
         request->host = NULL;
         request->transfer = NULL;
         http->n_requests++;
-        if (!refusal && http_set_up(http) == 0)
+        if (!refusal && http_set_up(http) == -ENOENT)
+                refusal = "libcurl.so.4 cannot be loaded: install it (libcurl4)";
+        if (!refusal && http->multi)
                 request->host = http_take_host(http, request->url);
         if (!request->host) {
                 http_refuse(http, request, refusal ? refusal : "out of memory");
@@ -469,8 +476,8 @@ void http_close(Http *http)
                 alloc_free(host);
         }
         if (http->multi) {
-                (void)curl_multi_cleanup(http->multi);
-                curl_global_cleanup();
+                (void)http_curl.multi_cleanup(http->multi);
+                http_curl.global_cleanup();
         }
         http_free(http);
 }

@@ -1,12 +1,12 @@
 #include "daemon/http_transfer.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "daemon/http_curl.h"
 #include "daemon/http_headers.h"
 #include "proto/base/alloc.h"
 #include "proto/base/buffer.h"
@@ -66,7 +66,7 @@ static void transfer_take_status(Transfer *transfer)
 {
         long status = 0;
 
-        (void)curl_easy_getinfo(transfer->base.easy, CURLINFO_RESPONSE_CODE, &status);
+        (void)http_curl.easy_getinfo(transfer->base.easy, CURLINFO_RESPONSE_CODE, &status);
         transfer->reply.status = (int)status;
         transfer->reply.ranged = status == 206;
 }
@@ -130,9 +130,9 @@ static void transfer_forbid_http(CURL *easy)
 {
         const char *url = NULL;
 
-        (void)curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &url);
+        (void)http_curl.easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &url);
         if (url && strncasecmp(url, "https:", 6) == 0)
-                (void)curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "https");
+                (void)http_curl.easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "https");
 }
 
 static size_t transfer_on_header(char *bytes, size_t one, size_t size, void *data)
@@ -155,7 +155,7 @@ static curl_socket_t transfer_on_socket(void *data, curlsocktype purpose, struct
 
 #define transfer_set(transfer, option, value)                                                   \
         do {                                                                                    \
-                CURLcode code_ = curl_easy_setopt((transfer)->base.easy, option, value);        \
+                CURLcode code_ = http_curl.easy_setopt((transfer)->base.easy, option, value);        \
                 if (code_ != CURLE_OK && (transfer)->setup == CURLE_OK)                         \
                         (transfer)->setup = code_;                                              \
         } while (0)
@@ -240,7 +240,7 @@ int http_transfer_new(const HttpSettings *settings, HttpRequest *request, HttpTr
         transfer->headers = (HttpHeaders){ .reply = &transfer->reply, .from = -1 };
         if (request->token && transfer_set_token(transfer, request->token) < 0)
                 return -ENOMEM;
-        base->easy = curl_easy_init();
+        base->easy = http_curl.easy_init();
         if (!base->easy)
                 return error_trace(-ENOMEM);
         transfer_set_callbacks(transfer);
@@ -258,7 +258,7 @@ HttpTransfer *http_transfer_free(HttpTransfer *base)
 
         if (!transfer)
                 return NULL;
-        curl_easy_cleanup(base->easy);
+        http_curl.easy_cleanup(base->easy);
         if (transfer->authorization.data)
                 explicit_bzero(transfer->authorization.data, transfer->authorization_size);
         alloc_free(transfer->authorization.data);
@@ -271,7 +271,7 @@ HttpTransfer *http_transfer_of(void *easy)
 {
         char *transfer = NULL;
 
-        (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+        (void)http_curl.easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
         return &((Transfer *)(void *)transfer)->base;
 }
 
@@ -328,7 +328,7 @@ static void transfer_tell_code(Transfer *transfer, CURLcode code)
                               "a redirect leads from https to http, or to neither, and is not followed");
         else
                 transfer_tell(transfer, trouble_of(code),
-                              transfer->error[0] ? transfer->error : curl_easy_strerror(code));
+                              transfer->error[0] ? transfer->error : http_curl.easy_strerror(code));
 }
 
 static void transfer_tell_stop(Transfer *transfer)

@@ -29,7 +29,7 @@ HOMES = {
     "openssl/*": ["kernels/hash.c"],
     "sqlite3.h": ["kernels/store_db*.c", "kernels/store_db_private.h", "tests/*"],
     "uv.h": ["daemon/*"],
-    "curl/*": ["daemon/http*.c"],
+    "curl/*": ["daemon/http_curl.h"],
     "systemd/sd-daemon.h": ["daemon/service.c"],
     "check.h": ["tests/*"],
     "kernelsd.h": ["client/kernelsctl/*", "examples/*", "tests/*"],

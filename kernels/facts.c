@@ -43,12 +43,6 @@ static const FactColumn use_columns[] = {
         COLUMN(OPTIONAL, FactUse, arch),      COLUMN(INTEGER, FactUse, at_s),
 };
 
-static const FactColumn environment_columns[] = {
-        COLUMN(INTEGER, FactEnvironment, domain), COLUMN(BYTES, FactEnvironment, environment),
-        COLUMN(TEXT, FactEnvironment, device),    COLUMN(INTEGER, FactEnvironment, capability),
-        COLUMN(OPTIONAL, FactEnvironment, arch),  COLUMN(INTEGER, FactEnvironment, at_s),
-};
-
 static const FactColumn event_columns[] = {
         COLUMN(INTEGER, FactEvent, number), COLUMN(INTEGER, FactEvent, at_s),   COLUMN(INTEGER, FactEvent, uid),
         COLUMN(INTEGER, FactEvent, pid),    COLUMN(TEXT, FactEvent, what),      COLUMN(OPTIONAL, FactEvent, layer),
@@ -67,7 +61,6 @@ const FactLayout fact_layouts[_FACT_MAX] = {
         [FACT_COMPLETE] = LAYOUT(FactComplete, complete_columns, completes),
         [FACT_RECEIPT] = LAYOUT(FactReceipt, receipt_columns, receipts),
         [FACT_USE] = LAYOUT(FactUse, use_columns, uses),
-        [FACT_ENVIRONMENT] = LAYOUT(FactEnvironment, environment_columns, environments),
         [FACT_EVENT] = { sizeof(FactEvent), event_columns, ARRAY_SIZE(event_columns), 0, 0 },
 };
 

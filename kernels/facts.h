@@ -10,7 +10,6 @@
 
 #define FACT_MAX_AGE_S (30 * 24 * 3600)  /* of uses and events (design, section 5) */
 #define FACT_MAX_EVENTS 100000           /* (design, section 5) */
-#define FACT_MAX_ENVIRONMENTS 64         /* of a domain (design, section 4) */
 #define FACT_FINGERPRINT 32
 
 typedef enum FactKind {
@@ -21,7 +20,6 @@ typedef enum FactKind {
         FACT_COMPLETE,
         FACT_RECEIPT,
         FACT_USE,
-        FACT_ENVIRONMENT,
         FACT_EVENT,
         _FACT_MAX,
 } FactKind;
@@ -87,16 +85,6 @@ typedef struct FactUse {
         int64_t at_s;
 } FactUse;
 
-/* What a domain was seen with. Key: all but at_s; the newest FACT_MAX_ENVIRONMENTS of a domain. */
-typedef struct FactEnvironment {
-        int64_t domain;   /* uid */
-        Text environment; /* bytes, as above */
-        Text device;
-        int64_t capability;
-        Text arch;        /* may be absent */
-        int64_t at_s;
-} FactEnvironment;
-
 /* One line of the history: the newest FACT_MAX_EVENTS, none older than FACT_MAX_AGE_S. */
 typedef struct FactEvent {
         int64_t number;  /* rising; given by the store */
@@ -121,7 +109,6 @@ typedef struct Fact {
                 FactComplete complete;
                 FactReceipt receipt;
                 FactUse use;
-                FactEnvironment environment;
                 FactEvent event;
         };
 } Fact;
@@ -151,8 +138,6 @@ typedef struct Facts {
         size_t n_receipts;
         FactUse *uses;
         size_t n_uses;
-        FactEnvironment *environments;
-        size_t n_environments;
 } Facts;
 
 int facts_new(Facts **ret_facts);

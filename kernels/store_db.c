@@ -47,8 +47,6 @@ static const char *const migrations[] = {
         " PRIMARY KEY (path, variant)) STRICT, WITHOUT ROWID;"
         "CREATE TABLE use (domain INTEGER NOT NULL, repo TEXT NOT NULL, revision TEXT NOT NULL, environment BLOB NOT NULL, device TEXT NOT NULL, capability INTEGER NOT NULL, arch TEXT NOT NULL, at_s INTEGER NOT NULL,"
         " PRIMARY KEY (domain, repo, revision, environment, device, capability, arch)) STRICT, WITHOUT ROWID;"
-        "CREATE TABLE environment (domain INTEGER NOT NULL, environment BLOB NOT NULL, device TEXT NOT NULL, capability INTEGER NOT NULL, arch TEXT NOT NULL, at_s INTEGER NOT NULL,"
-        " PRIMARY KEY (domain, environment, device, capability, arch)) STRICT;"
         "CREATE TABLE event (number INTEGER PRIMARY KEY AUTOINCREMENT, at_s INTEGER NOT NULL, uid INTEGER NOT NULL,"
         " pid INTEGER NOT NULL, what TEXT NOT NULL, layer TEXT NOT NULL, repo TEXT NOT NULL, commit_id TEXT NOT NULL,"
         " variant TEXT NOT NULL, outcome TEXT NOT NULL) STRICT;"

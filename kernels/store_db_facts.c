@@ -7,8 +7,8 @@
 #include "proto/base/error.h"
 
 _Static_assert(STATEMENT_PUT_EVENT - STATEMENT_PUT_REVISION == (int)FACT_EVENT, "one for each kind, in their order");
-_Static_assert(STATEMENT_COUNT_ENVIRONMENT - STATEMENT_COUNT_REVISION == (int)FACT_ENVIRONMENT, "likewise");
-_Static_assert(STATEMENT_READ_ENVIRONMENT - STATEMENT_READ_REVISION == (int)FACT_ENVIRONMENT, "likewise");
+_Static_assert(STATEMENT_COUNT_USE - STATEMENT_COUNT_REVISION == (int)FACT_USE, "likewise");
+_Static_assert(STATEMENT_READ_USE - STATEMENT_READ_REVISION == (int)FACT_USE, "likewise");
 
 /* --- columns --- */
 
@@ -99,9 +99,6 @@ int store_db_put_fact(StoreDb *db, const Fact *fact, StoreProblem *problem)
                 code = sqlite3_step(stmt);
         r = code == SQLITE_DONE ? 0 : store_db_problem(db, problem);
         store_db_statement_end(stmt);
-        if (!r && fact->kind == FACT_ENVIRONMENT)
-                r = store_db_run(db, STATEMENT_TRIM_ENVIRONMENTS, problem, "ii", fact->environment.domain,
-                                 (int64_t)FACT_MAX_ENVIRONMENTS);
         return r;
 }
 

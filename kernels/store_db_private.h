@@ -40,8 +40,6 @@
           " ON CONFLICT DO UPDATE SET fingerprint = excluded.fingerprint, used_s = excluded.used_s") \
         S(PUT_USE, "INSERT INTO use VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" \
           " ON CONFLICT DO UPDATE SET at_s = excluded.at_s") \
-        S(PUT_ENVIRONMENT, "INSERT INTO environment VALUES (?1, ?2, ?3, ?4, ?5, ?6)" \
-          " ON CONFLICT DO UPDATE SET at_s = excluded.at_s") \
         S(PUT_EVENT, "INSERT INTO event VALUES (nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)") \
         S(COUNT_REVISION, "SELECT count(*) FROM revision") \
         S(COUNT_LISTING, "SELECT count(*) FROM listing") \
@@ -50,7 +48,6 @@
         S(COUNT_COMPLETE, "SELECT count(*) FROM complete") \
         S(COUNT_RECEIPT, "SELECT count(*) FROM receipt") \
         S(COUNT_USE, "SELECT count(*) FROM use") \
-        S(COUNT_ENVIRONMENT, "SELECT count(*) FROM environment") \
         S(READ_REVISION, "SELECT repo, revision, commit_id, redirect, final_commit, with_token, at_s FROM revision") \
         S(READ_LISTING, "SELECT repo, commit_id, variants, at_s FROM listing") \
         S(READ_PUBLISHER, "SELECT name, trusted, at_s FROM publisher") \
@@ -58,10 +55,7 @@
         S(READ_COMPLETE, "SELECT repo, commit_id, variant FROM complete") \
         S(READ_RECEIPT, "SELECT path, variant, fingerprint, used_s FROM receipt") \
         S(READ_USE, "SELECT domain, repo, revision, environment, device, capability, arch, at_s FROM use") \
-        S(READ_ENVIRONMENT, "SELECT domain, environment, device, capability, arch, at_s FROM environment") \
         S(TRIM_USES, "DELETE FROM use WHERE at_s < ?1") \
-        S(TRIM_ENVIRONMENTS, "DELETE FROM environment WHERE domain = ?1 AND rowid NOT IN" \
-          " (SELECT rowid FROM environment WHERE domain = ?1 ORDER BY at_s DESC, rowid DESC LIMIT ?2)") \
         S(TRIM_EVENTS, "DELETE FROM event WHERE number IN (SELECT number FROM event ORDER BY number LIMIT ?2)" \
           " AND (at_s < ?1 OR number <= (SELECT max(number) FROM event) - ?3)") \
         S(READ_EVENTS, "SELECT number, at_s, uid, pid, what, layer, repo, commit_id, variant, outcome FROM event" \

@@ -3,7 +3,6 @@ CREATE TABLE complete (repo TEXT NOT NULL, commit_id TEXT NOT NULL, variant TEXT
 CREATE TABLE corrupt (repo TEXT NOT NULL, commit_id TEXT NOT NULL, variant TEXT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (repo, commit_id, variant)) STRICT, WITHOUT ROWID;
 CREATE TABLE entry (layer TEXT NOT NULL, device TEXT NOT NULL, min INTEGER NOT NULL, max INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY (layer, device, min, max)) STRICT, WITHOUT ROWID;
 INSERT INTO "entry" VALUES('A','cpu',0,9223372036854775807,'{"device": "cpu", "modes": {}}');
-CREATE TABLE environment (domain INTEGER NOT NULL, environment BLOB NOT NULL, device TEXT NOT NULL, capability INTEGER NOT NULL, arch TEXT NOT NULL, at_s INTEGER NOT NULL, PRIMARY KEY (domain, environment, device, capability, arch)) STRICT;
 CREATE TABLE event (number INTEGER PRIMARY KEY AUTOINCREMENT, at_s INTEGER NOT NULL, uid INTEGER NOT NULL, pid INTEGER NOT NULL, what TEXT NOT NULL, layer TEXT NOT NULL, repo TEXT NOT NULL, commit_id TEXT NOT NULL, variant TEXT NOT NULL, outcome TEXT NOT NULL) STRICT;
 INSERT INTO "event" VALUES(1,1,0,1,'pin.set','','o/n','aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa','','ok');
 CREATE TABLE kept_file (number INTEGER PRIMARY KEY, is_lock INTEGER NOT NULL, name TEXT NOT NULL, path TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;

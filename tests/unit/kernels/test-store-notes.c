@@ -55,12 +55,6 @@ static Fact use(const char *repo, int64_t at_s)
                                                   TEXT_NULL, at_s } };
 }
 
-static Fact seen(int64_t domain, int64_t capability, int64_t at_s)
-{
-        return (Fact){ .kind = FACT_ENVIRONMENT, .environment = { domain, TEXT("\x80"), TEXT("rocm"), capability,
-                                                                  TEXT("gfx90a"), at_s } };
-}
-
 static Fact event(int64_t uid, const char *what, int64_t at_s)
 {
         return (Fact){ .kind = FACT_EVENT, .event = { .at_s = at_s, .uid = uid, .pid = 3, .what = text_of(what),
@@ -79,7 +73,6 @@ START_TEST(test_kinds)
                 { .kind = FACT_RECEIPT, .receipt = { TEXT("/s"), TEXT("v"), { 1, 2, [31] = 9 }, 5 } },
                 { .kind = FACT_USE, .use = { 7, TEXT("o/n"), TEXT("v1"), TEXT("\x81\xa1\x00"), TEXT("cpu"), -1, TEXT_NULL,
                                              NOW_S } },
-                { .kind = FACT_ENVIRONMENT, .environment = { 8, TEXT(""), TEXT("rocm"), 90, TEXT("gfx90a"), 6 } },
         };
 
         begin();
@@ -109,10 +102,6 @@ START_TEST(test_kinds)
         ck_assert(text_equal(facts->uses[0].environment, TEXT("\x81\xa1\x00")));
         ck_assert_int_eq(facts->uses[0].capability, -1);
         ck_assert_ptr_null(facts->uses[0].arch.data);
-        ck_assert_uint_eq(facts->n_environments, 1);
-        ck_assert_int_eq(facts->environments[0].domain, 8);
-        ck_assert_uint_eq(facts->environments[0].environment.size, 0);
-        ck_assert(text_equal(facts->environments[0].arch, TEXT("gfx90a")));
         end();
 }
 END_TEST
@@ -164,34 +153,6 @@ START_TEST(test_uses)
         ck_assert_int_eq(store_open(fixture_folder(), &store), 0);
         ck_assert_int_eq(store_facts(store, NOW_S + 2 * DAY_S, &facts), 0);
         ck_assert_uint_eq(facts->n_uses, 1);
-        end();
-}
-END_TEST
-
-START_TEST(test_environments)
-{
-        begin();
-        for (int i = 0; i < FACT_MAX_ENVIRONMENTS; i++) {
-                Fact fact = seen(7, i, 100 + i);
-
-                note(&fact);
-        }
-        for (int i = 0; i < 3; i++) {
-                Fact other = seen(8, i, 1), again_first = seen(7, 0, 1000 + i), more = seen(7, 100 + i, 2000 + i);
-
-                note(&other);
-                note(&again_first);
-                note(&more);
-        }
-        again();
-        ck_assert_uint_eq(facts->n_environments, FACT_MAX_ENVIRONMENTS + 3);
-        for (size_t i = 0; i < facts->n_environments; i++) {
-                /* 1, 2 and 3 were seen least recently. */
-                bool gone = facts->environments[i].domain == 7 && facts->environments[i].capability >= 1 &&
-                            facts->environments[i].capability <= 3;
-
-                ck_assert(!gone);
-        }
         end();
 }
 END_TEST
@@ -393,5 +354,5 @@ START_TEST(test_no_memory)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/store_notes", test_kinds, test_replaced, test_uses, test_environments, test_events, test_many_events,
+FIXTURE_MAIN("kernels/store_notes", test_kinds, test_replaced, test_uses, test_events, test_many_events,
              test_named, test_too_many_named, test_dropped, test_keeps_nothing, test_no_memory)

@@ -7,9 +7,9 @@
 #include "daemon/acquire_internal.h"
 #include "proto/base/error.h"
 
-/* One finds out, one is for a branch that moved meanwhile; more means that
- * something goes round in a circle. */
-#define MAX_FETCHES 4
+/* One asks about the publisher, one finds out, one is for a branch that moved
+ * meanwhile; more means that something goes round in a circle. */
+#define MAX_FETCHES 5
 
 static Asker wait_asker(const Wait *wait)
 {
@@ -119,6 +119,19 @@ static int wait_fetch(Wait *wait, Fault *fault)
         return wait->hub.fresh ? join_fresh(wait, &wish, fault) : fetches_join(hub->fetches, &wish, &wait->hub.fetch, fault);
 }
 
+/* By itself and before all else, so that many repositories of one publisher, asked
+ * for at once, are one question. */
+static int wait_ask_publisher(Wait *wait, Text publisher, Fault *fault)
+{
+        const FetchWish wish = { .goal = FETCH_PUBLISHER, .repo = publisher, .revision = TEXT("") };
+
+        if (wait->hub.n_fetches++ == MAX_FETCHES)
+                return fault_set(fault, FAULT_BUSY, "the Hub does not say whether it trusts %.*s: try again",
+                                 TEXT_PRINT(publisher));
+        wait->hub.fetch.done = fetch_done;
+        return fetches_join(wait->acquires->daemon->hub->fetches, &wish, &wait->hub.fetch, fault);
+}
+
 static int refuse_offline(const Wait *wait, Fault *fault)
 {
         const Hub *hub = wait->acquires->daemon->hub;
@@ -138,13 +151,17 @@ static const Fault *known_refusal(const Wait *wait)
         return catalog_refusal(wait->acquires->daemon->hub->catalog, name->repo, name->revision, hub_now_s());
 }
 
-/* 0: in the way of nothing; 1: known to be refused. What the Hub must be asked
- * first is asked by the fetch. */
-static int judge_absent(Wait *wait, const HubFound *found, Fault *fault)
+/* What the Hub must be asked. */
+static int wait_ask(Wait *wait, Text publisher, Fault *fault)
+{
+        return publisher.data ? wait_ask_publisher(wait, publisher, fault) : wait_fetch(wait, fault);
+}
+
+static int seek_absent(Wait *wait, const HubFound *found, Fault *fault)
 {
         const Fault *refusal = known_refusal(wait);
         CLEANUP_ARENA Arena arena = ARENA_NULL;
-        Text why;
+        Text why = TEXT_NULL;
         int r;
 
         if (wait->hub.offline)
@@ -155,18 +172,20 @@ static int judge_absent(Wait *wait, const HubFound *found, Fault *fault)
         }
         r = hub_judge(wait->acquires->daemon->hub, &wait->hub.name, found, wait->hub.trust_remote_code, false, &arena, &why,
                       fault);
-        return r == POLICY_ASK ? 0 : r;
+        if (r == POLICY_ASK)
+                return wait_ask(wait, why, fault);
+        return r == POLICY_OK ? wait_fetch(wait, fault) : r;
 }
 
 static int seek_ready(Wait *wait, const Asker *asker, const HubFound *found, Fault *fault)
 {
         CLEANUP_ARENA Arena arena = ARENA_NULL;
-        Text why;
+        Text why = TEXT_NULL;
         int r = hub_judge(wait->acquires->daemon->hub, &wait->hub.name, found, wait->hub.trust_remote_code,
                           wait->hub.offline, &arena, &why, fault);
 
         if (r == POLICY_ASK)
-                return wait_fetch(wait, fault);
+                return wait_ask(wait, why, fault);
         return r == POLICY_OK ? wait_take(wait, asker, found) : r;
 }
 
@@ -182,8 +201,7 @@ int wait_seek(Wait *wait, Fault *fault)
                 found.redirect = found.repo;
         if (r == 0 && found.state == HUB_READY && (!wait->hub.fresh || wait->hub.offline))
                 return seek_ready(wait, &asker, &found, fault);
-        r = judge_absent(wait, &found, fault);
-        return r ? r : wait_fetch(wait, fault);
+        return seek_absent(wait, &found, fault);
 }
 
 /* --- a fetch has ended --- */
@@ -229,7 +247,7 @@ static int take_outcome(Wait *wait, const FetchOutcome *outcome, Fault *fault)
                 *fault = *outcome->fault;
                 return 1;
         }
-        if (outcome->own && outcome->result) {
+        if (outcome->own && outcome->result && outcome->result->n_targets) {
                 r = target_fault(wait, outcome->result, fault);
                 if (r == 0 && wait->hub.fresh && outcome->result->final_commit.data)
                         r = take_fresh(wait, outcome->result);

@@ -238,5 +238,11 @@ int hub_judge(const Hub *hub, const HubName *name, const HubFound *found, bool t
         int r = policy_judge(policy, &asked, found->redirect.data ? &final : NULL, trust_remote_code, offline, ret_why,
                              arena, fault);
 
-        return r == POLICY_OK ? judge_private(hub, name, found, offline, fault) : r;
+        if (r == POLICY_OK)
+                r = judge_private(hub, name, found, offline, fault);
+        else
+                return r;
+        if (r == POLICY_ASK)
+                *ret_why = TEXT_NULL;
+        return r;
 }

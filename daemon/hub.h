@@ -75,9 +75,9 @@ void hub_learn(Hub *hub, const FetchOrder *order, const FetchResult *result, con
 
 /* --- for askers --- */
 
-/* Whether this host takes the kernel, for this asker, now. `revision` NULL: it is
- * not known where the repository has moved to, or that it has. POLICY_OK,
- * POLICY_ASK (of the Hub), POLICY_FAULT; -ENOMEM. *ret_why is for people. */
+/* Whether this host takes the kernel, for this asker, now. POLICY_OK with the reason,
+ * for people; POLICY_ASK with the publisher whom the Hub must be asked about, or an
+ * absent text: it must be asked for the repository; POLICY_FAULT; -ENOMEM. */
 int hub_judge(const Hub *hub, const HubName *name, const HubFound *found, bool trust_remote_code, bool offline,
               Arena *arena, Text *ret_why, Fault *fault);
 

@@ -139,9 +139,9 @@ FetchResult *fetch_result_free(FetchResult *result)
 /* Whatever is not known yet is found out, in this order. */
 static int fetch_advance(Fetch *fetch, Fault *fault)
 {
-        int r = fetch_find_commit(fetch, fault);
+        int r = fetch->order->goal == FETCH_PUBLISHER ? fetch_find_publisher(fetch) : fetch_find_commit(fetch, fault);
 
-        if (r || fetch->order->goal == FETCH_REFS)
+        if (r || fetch->order->goal == FETCH_PUBLISHER || fetch->order->goal == FETCH_REFS)
                 return r;
         r = fetch_find_variants(fetch, fault);
         if (r || fetch->order->goal == FETCH_LISTING)

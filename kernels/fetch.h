@@ -19,6 +19,7 @@
 #include "kernels/target.h"
 
 typedef enum FetchGoal {
+        FETCH_PUBLISHER, /* whether the Hub trusts the publisher, whose name stands for the repository's */
         FETCH_REFS,    /* which revisions there are; the order's own need not be among them */
         FETCH_LISTING, /* which commit it is, and which variants it has */
         FETCH_FILES,   /* and the files for the targets */

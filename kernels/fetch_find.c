@@ -305,6 +305,16 @@ static int ask_publisher(Fetch *fetch, Text name)
                          take_overview, NULL, name);
 }
 
+int fetch_find_publisher(Fetch *fetch)
+{
+        if (fetch_is_asking(fetch))
+                return FETCH_WAITS;
+        if (find_publisher(fetch, fetch->repo))
+                return 0;
+        return fetch_ask(fetch, hub_url_overview(fetch->order->endpoint, fetch->repo, &fetch->arena), HUB_CALL_FIRST,
+                         take_overview, NULL, fetch->repo);
+}
+
 int fetch_judge(Fetch *fetch, Fault *fault)
 {
         CLEANUP_ARENA Arena arena = ARENA_NULL;

@@ -132,6 +132,7 @@ void fetch_fail(Fetch *fetch, int r, const Fault *fault);
 void fetch_drop_calls(Fetch *fetch);
 
 /* fetch_find.c: 0 when all is known; FETCH_WAITS; 1; negative. */
+int fetch_find_publisher(Fetch *fetch);
 int fetch_find_commit(Fetch *fetch, Fault *fault);
 int fetch_find_variants(Fetch *fetch, Fault *fault);
 int fetch_judge(Fetch *fetch, Fault *fault);

@@ -121,6 +121,21 @@ def test_ten_repositories_at_the_same_time(fetching, hub):
     assert api_of(hub) == {key: 10 * value for key, value in COLD.items()}
 
 
+def test_repositories_of_one_publisher_at_the_same_time_are_one_question(fetching, hub):
+    for n in range(10):
+        hub.add_repository(f"org/n{n}", {"v1": kernel_files(files={"__init__.py": b"# %d\n" % n})}, trusted=True)
+    fault = hub.set_fault("stall", "overview")
+    peer = fetching.peer()
+    asked = [peer.begin_fetch(f"org/n{n}") for n in range(10)]
+    fault.wait()
+    until(lambda: fetching.status()["acquires"] == 10, "all wait")
+    assert fetching.status()["fetches"] == 1
+    fault.release()
+    for number in asked:
+        peer.answer(number)
+    assert hub.counts()["overview"] == 1
+
+
 # --- warm ---
 
 

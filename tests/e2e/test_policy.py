@@ -231,6 +231,18 @@ def test_a_private_repository_is_for_none_unless_it_is_listed(private_hub, hub):
     assert not any("authorization" in entry.headers for entry in hub.requests())
 
 
+def test_a_refused_token_is_said_once_and_public_repositories_go_on(private_hub, hub):
+    (private_hub.folder / "token").write_text("hf_wrong")
+    private_hub.configure(**private_hub.settings, trust={"private": ["org/private", "org/other"]}).start()
+    peer = private_hub.peer()
+    for repo in ("org/private", "org/other", "org/private"):
+        assert fault_of(peer.fetch, repo).name == "auth"
+    assert peer.fetch()["state"] == "ready"
+    assert private_hub.log().count("fetching org/private") == 1
+    assert "fetching org/other" not in private_hub.log()
+    assert "hf_wrong" not in private_hub.log()
+
+
 def test_what_was_private_and_listed_is_refused_when_it_is_listed_no_more(private_hub, hub):
     private_hub.configure(**private_hub.settings, trust={"private": ["org/private"]}).start()
     peer = private_hub.peer()

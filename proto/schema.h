@@ -312,7 +312,7 @@ typedef struct TextList {
 
 #define CLIENT_LEASE_KEYS(F) \
         F(INTEGER, lease, REQUIRED, _, 0, "its number in the session") \
-        F(STRING, layer, REQUIRED, _, 0, "the layer it was acquired for") \
+        F(STRING, layer, NILABLE, _, 0, "the layer it was acquired for; nil: it was acquired by its repository") \
         F(STRING, kernel, REQUIRED, _, 0, "repository or path") \
         F(STRING, commit, NILABLE, _, 0, "nil for a path") \
         F(STRING, variant, REQUIRED, _, 0, "the build variant")

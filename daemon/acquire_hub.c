@@ -66,7 +66,7 @@ static int wait_take(Wait *wait, const Asker *asker, const HubFound *found)
                 r = wait_check(wait, snapshot, wait->result.variant);
         /* What was fetched for this one is as new as can be, however short the time of freshness. */
         if (r == 0 && !wait->hub.offline && !wait->hub.n_fetches)
-                hub_refresh_stale(hub, &wait->hub.name);
+                hub_refresh_stale(hub, &wait->hub.name, wait->session->charge.account);
         return r;
 }
 
@@ -113,10 +113,16 @@ static int wait_fetch(Wait *wait, Fault *fault)
                 .account = wait->session->charge.account,
         };
 
-        if (wait->hub.n_fetches++ == MAX_FETCHES)
+        int r;
+
+        if (wait->hub.n_fetches == MAX_FETCHES)
                 return fault_set(fault, FAULT_BUSY, "%.*s changes while it is fetched: try again", TEXT_PRINT(sought->repo));
         wait->hub.fetch.done = fetch_done;
-        return wait->hub.fresh ? join_fresh(wait, &wish, fault) : fetches_join(hub->fetches, &wish, &wait->hub.fetch, fault);
+        r = wait->hub.fresh ? join_fresh(wait, &wish, fault) : fetches_join(hub->fetches, &wish, &wait->hub.fetch, fault);
+        /* Waiting for what others wish is no attempt: their number is not this one's fault. */
+        if (r == 0 && wait->hub.fetch.own)
+                wait->hub.n_fetches++;
+        return r;
 }
 
 /* By itself and before all else, so that many repositories of one publisher, asked
@@ -125,11 +131,16 @@ static int wait_ask_publisher(Wait *wait, Text publisher, Fault *fault)
 {
         const FetchWish wish = { .goal = FETCH_PUBLISHER, .repo = publisher, .revision = TEXT("") };
 
-        if (wait->hub.n_fetches++ == MAX_FETCHES)
+        int r;
+
+        if (wait->hub.n_fetches == MAX_FETCHES)
                 return fault_set(fault, FAULT_BUSY, "the Hub does not say whether it trusts %.*s: try again",
                                  TEXT_PRINT(publisher));
         wait->hub.fetch.done = fetch_done;
-        return fetches_join(wait->acquires->daemon->hub->fetches, &wish, &wait->hub.fetch, fault);
+        r = fetches_join(wait->acquires->daemon->hub->fetches, &wish, &wait->hub.fetch, fault);
+        if (r == 0 && wait->hub.fetch.own)
+                wait->hub.n_fetches++;
+        return r;
 }
 
 static int refuse_offline(const Wait *wait, Fault *fault)

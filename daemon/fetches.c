@@ -23,7 +23,8 @@ struct RunningFetch {
         Fetches *fetches;
         RunningFetch *next;
         RunningFetch *previous;
-        FetchWaiter *waiters;
+        FetchWaiter *waiters; /* in the order in which they came */
+        FetchWaiter *last_waiter;
         FetchOrder *order; /* the job's: what it is for */
         Account *account;  /* counted; NULL: nobody's */
         uv_timer_t timer;  /* of a pause */
@@ -76,18 +77,16 @@ static void running_unlink(RunningFetch *running)
 static void waiter_link(FetchWaiter *waiter, RunningFetch *running)
 {
         waiter->fetch = running;
-        waiter->previous = NULL;
-        waiter->next = running->waiters;
-        if (waiter->next)
-                waiter->next->previous = waiter;
-        running->waiters = waiter;
+        waiter->next = NULL;
+        waiter->previous = running->last_waiter;
+        *(waiter->previous ? &waiter->previous->next : &running->waiters) = waiter;
+        running->last_waiter = waiter;
 }
 
 static void waiter_unlink(FetchWaiter *waiter)
 {
         *(waiter->previous ? &waiter->previous->next : &waiter->fetch->waiters) = waiter->next;
-        if (waiter->next)
-                waiter->next->previous = waiter->previous;
+        *(waiter->next ? &waiter->next->previous : &waiter->fetch->last_waiter) = waiter->previous;
         waiter->fetch = NULL;
 }
 
@@ -105,6 +104,8 @@ static void running_free(RunningFetch *running)
         uv_close((uv_handle_t *)&running->timer, running_on_closed);
 }
 
+/* The first who came is the first to begin the next fetch: so everybody's turn
+ * comes, whatever others wish of the same repository. */
 static void tell_all(RunningFetch *running, const Fault *fault, const FetchResult *result)
 {
         /* Whoever joins anew, from within, finds another fetch: this one is out of
@@ -137,14 +138,26 @@ static void log_failure(const RunningFetch *running, const Fault *fault)
                     TEXT_PRINT(running->order->revision), fault->message);
 }
 
-static void running_end(RunningFetch *running, const Fault *fault)
+/* What came over the line counts, whether anything came of it or not. */
+static void running_charge(const RunningFetch *running, const FetchResult *result)
+{
+        if (running->account && result)
+                account_fetched(running->account, result->n_bytes, hub_now_s());
+}
+
+/* `known`: what it has found out may be believed. */
+static void running_end(RunningFetch *running, bool known, const Fault *fault)
 {
         Fetches *fetches = running->fetches;
         CLEANUP(fetch_result_freep) FetchResult *result = fetch_take_result(running->job.fetch);
 
+        running_charge(running, result);
+        if (!known)
+                result = fetch_result_free(result);
         running_unlink(running);
         if (!fetches->closing) {
-                hub_learn(fetches->hub, running->order, result, fault, running->account);
+                if (known || fault)
+                        hub_learn(fetches->hub, running->order, result, fault);
                 if (fault && running->waiters)
                         log_failure(running, fault);
                 tell_all(running, fault, result);
@@ -182,13 +195,16 @@ static void running_done(Job *job, int result)
                         running_give_up(running);
                 return;
         }
-        if (result < 0) {
-                fetch_result_free(fetch_take_result(running->job.fetch));
-                (void)fault_set(&fault, FAULT_INTERNAL, "the fetch failed: %s; the daemon's log has more", strerror(-result));
-                running_end(running, &fault);
+        if (result == -ECANCELED) {
+                running_end(running, false, NULL);
                 return;
         }
-        running_end(running, running->job.refused ? &running->job.fault : NULL);
+        if (result < 0) {
+                (void)fault_set(&fault, FAULT_INTERNAL, "the fetch failed: %s; the daemon's log has more", strerror(-result));
+                running_end(running, false, &fault);
+                return;
+        }
+        running_end(running, true, running->job.refused ? &running->job.fault : NULL);
 }
 
 void fetches_stop(Fetches *fetches)

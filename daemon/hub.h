@@ -71,7 +71,7 @@ bool hub_is_offline(const Hub *hub);
 int hub_order(Hub *hub, const FetchWish *wish, FetchOrder **ret_order, Fault *fault);
 
 /* Takes over what a fetch has found out, whether it failed or not. */
-void hub_learn(Hub *hub, const FetchOrder *order, const FetchResult *result, const Fault *fault, Account *account);
+void hub_learn(Hub *hub, const FetchOrder *order, const FetchResult *result, const Fault *fault);
 
 /* --- for askers --- */
 
@@ -82,8 +82,8 @@ int hub_judge(const Hub *hub, const HubName *name, const HubFound *found, bool t
               Arena *arena, Text *ret_why, Fault *fault);
 
 /* An answer of the Hub that is older than the configuration likes is asked for
- * again in the background. */
-void hub_refresh_stale(Hub *hub, const HubName *name);
+ * again in the background, on the account of the one who asks. */
+void hub_refresh_stale(Hub *hub, const HubName *name, Account *account);
 
 /* All that a change of the revision must be here for: who used it, and the named
  * environments. Counted up; given back one by one. There is room for one more. 0, -ENOMEM. */

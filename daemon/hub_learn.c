@@ -267,7 +267,7 @@ static void learn_fault(Hub *hub, const FetchOrder *order, const Fault *fault, i
                 (void)snprintf(hub->message, sizeof(hub->message), "%s", fault->message);
 }
 
-void hub_learn(Hub *hub, const FetchOrder *order, const FetchResult *result, const Fault *fault, Account *account)
+void hub_learn(Hub *hub, const FetchOrder *order, const FetchResult *result, const Fault *fault)
 {
         int64_t now_s = hub_now_s();
 
@@ -278,6 +278,4 @@ void hub_learn(Hub *hub, const FetchOrder *order, const FetchResult *result, con
         learn_known(hub, result, now_s);
         learn_receipts(hub, result);
         learn_revision(hub, order, result, fault != NULL, now_s);
-        if (account)
-                account_fetched(account, result->n_bytes, now_s);
 }

@@ -215,7 +215,7 @@ void hub_refresh_wish_clear(FetchWish *wish)
 
 /* What is fetched again was trusted by somebody, who is judged anew when he
  * acquires it: so trust is no matter here, but a denial is. */
-void hub_refresh_stale(Hub *hub, const HubName *name)
+void hub_refresh_stale(Hub *hub, const HubName *name, Account *account)
 {
         Revision *revision = catalog_revision(hub->catalog, name->repo, name->revision);
         CLEANUP_ARENA Arena arena = ARENA_NULL;
@@ -229,6 +229,7 @@ void hub_refresh_stale(Hub *hub, const HubName *name)
         revision->tried_s = now_s;
         if (hub_refresh_wish(hub, name, &arena, &wish) < 0)
                 return;
+        wish.account = account;
         (void)refresh_start(hub, &wish);
         hub_refresh_wish_clear(&wish);
 }

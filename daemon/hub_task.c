@@ -9,9 +9,6 @@
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
 
-/* Others fetch of the same repository meanwhile: as for an acquire. */
-#define MAX_TRIES 4
-
 /* --- life --- */
 
 int hub_task_new(const Request *request, const HubTaskKind *kind, OptionalInteger deadline_ms, HubTask **ret_task,
@@ -121,7 +118,6 @@ static int task_took(HubTask *task, const Fault *fault, const FetchResult *resul
 {
         const HubTaskItem *item = &task->items[task->at++];
 
-        task->n_tries = 0;
         return task->kind->took(task, item, fault, result, ret_fault);
 }
 
@@ -156,15 +152,12 @@ static void task_continue(HubTask *task)
 static void task_fetch_done(FetchWaiter *waiter, const FetchOutcome *outcome)
 {
         HubTask *task = (HubTask *)((char *)waiter - offsetof(HubTask, waiter));
-        Fault fault, busy;
+        Fault fault;
         int r = 0;
 
-        if (!outcome->own && ++task->n_tries < MAX_TRIES) {
-                task_continue(task);
-                return;
-        }
-        (void)fault_set(&busy, FAULT_BUSY, "others fetch of the same repository: try again");
-        r = task_took(task, outcome->own ? outcome->fault : &busy, outcome->result, &fault);
+        /* What others wished of the same repository is done: the next is this one's, sooner or later. */
+        if (outcome->own)
+                r = task_took(task, outcome->fault, outcome->result, &fault);
         if (r != 0)
                 task_end_with(task, r, &fault);
         else

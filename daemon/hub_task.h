@@ -45,7 +45,6 @@ struct HubTask {
         HubTaskItem *items;
         size_t n_items;
         size_t at;        /* in hand */
-        unsigned n_tries; /* of that one */
         FetchWaiter waiter;
 
         void *data;       /* the kind's, in the arena */

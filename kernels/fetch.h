@@ -100,7 +100,7 @@ typedef struct FetchResult {
         size_t n_targets;
         FetchedReceipt *receipts; /* of what was put in place */
         size_t n_receipts;
-        int64_t n_bytes;   /* fetched */
+        int64_t n_bytes;   /* of files that came, in place or not */
 } FetchResult;
 
 typedef struct Fetch Fetch;

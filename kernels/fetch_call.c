@@ -95,7 +95,6 @@ static int take_file(Fetch *fetch, FetchStep *step, const HubReply *reply, Fault
         fetch->n_loading--;
         fetch->n_done++;
         fetch->bytes_done += blob->size;
-        fetch->result->n_bytes += blob->size;
         blob->state = BLOB_DONE;
         return 0;
 }
@@ -125,6 +124,7 @@ int fetch_call_write(Fetch *fetch, FetchCall *call, const void *bytes, size_t si
         FetchStep *step = step_of(call);
         int r = cache_blob_write(step->blob->blob, bytes, size, &step->refusal);
 
+        fetch->result->n_bytes += (int64_t)size; /* whatever becomes of them */
         if (r < 0)
                 fetch_fail(fetch, r, NULL);
         return r;

@@ -546,3 +546,43 @@ def test_a_quota_of_bytes_is_told_before_the_large_files(make_fetching, hub):
     fault = fault_of(daemon.peer().fetch)
     assert fault.name == "limit" and "quota.fetched" in fault.message
     assert hub.counts()["cdn"] == 0
+
+
+def test_what_came_counts_though_nobody_waited_for_the_rest(make_fetching, hub):
+    hub.add_repository("org/name", {"v1": kernel_files(files={"_x.so": os.urandom(400_000)})})
+    daemon = make_fetching()
+    daemon.configure(quota={"fetched": 500_000}).start()
+    fault = hub.set_fault("stall", "cdn", after=300_000)
+    with daemon.peer() as peer:
+        peer.begin_fetch()
+        while True:
+            message, _ = peer.read_frame()
+            if message[0] == 2 and message[2]["bytes"] > 200_000:
+                break
+    until(lambda: not daemon.status()["fetches"], "nobody fetches it")
+    assert daemon.status()["hub_message"] is None, "who leaves is no trouble of the Hub's"
+    fault.release()
+    refusal = fault_of(daemon.peer().fetch)
+    assert refusal.name == "limit" and "quota.fetched" in refusal.message
+
+
+# --- many who wish different things ---
+
+
+def test_whoever_waits_for_others_has_his_turn(fetching, hub):
+    fault = hub.set_fault("stall", "refs", times=1)
+    names = [f"{n}" * 7 for n in range(10)]
+    peer = fetching.peer()
+    asked = [peer.begin_fetch(revision=name) for name in names]
+    fault.wait()
+    until(lambda: fetching.status()["acquires"] == len(names), "all wait for the first")
+    fault.release()
+    assert {fault_of(peer.answer, number).name for number in asked} == {"no-revision"}
+    assert [os.path.basename(entry.target) for entry in hub.requests("revision")] == names
+
+
+def test_what_was_acquired_by_its_repository_is_among_the_leases(fetching):
+    peer = fetching.peer()
+    peer.fetch()
+    (lease,) = peer.call("clients")["clients"][0]["leases"]
+    assert (lease["kernel"], lease["layer"]) == ("org/name", None)

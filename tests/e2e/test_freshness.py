@@ -356,3 +356,13 @@ def test_troubles_of_the_hub_are_not_believed(fetching, hub):
     assert fault_of(peer.fetch).name == "hub"
     hub.remove_faults()
     assert peer.fetch()["state"] == "ready"
+
+
+def test_a_refresh_is_on_the_account_of_who_caused_it(make_fetching, hub):
+    daemon = make_fetching()
+    daemon.configure(fresh_s=0, quota={"fetched": 50_000}).start()
+    assert daemon.peer().fetch()["state"] == "ready"
+    hub.move_branch("org/name", "v1", write=kernel_files(files={"_x.so": b"x" * 100_000}))
+    assert daemon.peer().fetch()["state"] == "ready"
+    until(lambda: "quota.fetched" in daemon.log(), "the refresh is refused")
+    assert hub.counts()["cdn"] == 0

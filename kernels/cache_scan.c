@@ -188,7 +188,8 @@ static int take_listing(CacheScan *scan, CachedCommit *commit)
 {
         Arena *arena = &scan->cached->arena;
 
-        if (!scan->trees)
+        /* More than a repository may have; the Hub would be refused as well. */
+        if (!scan->trees || scan->trees->n_variants > LIMIT_VARIANTS)
                 return 0;
         commit->listing = arena_zeroed(arena, scan->trees->n_variants, sizeof(*commit->listing));
         if (!commit->listing)

@@ -87,6 +87,23 @@ START_TEST(test_by_trees)
 }
 END_TEST
 
+/* `gather` on the loop goes through them for each. */
+START_TEST(test_trees_of_too_many_variants)
+{
+        CLEANUP(cached_freep) Cached *cached = NULL;
+        char json[64 * LIMIT_VARIANTS];
+        int n = snprintf(json, sizeof(json), "{\"format_version\": 1, \"files\": {");
+
+        file(V "metadata.json", plain);
+        for (int i = 0; i <= LIMIT_VARIANTS; i++)
+                n += snprintf(json + n, sizeof(json) - (size_t)n, "%s\"build/v%d/a\": {\"size\": 1}", i ? ", " : "", i);
+        n += snprintf(json + n, sizeof(json) - (size_t)n, "}}");
+        help_write(help_at(HELP_FOLDER "/trees/" HELP_COMMIT_TEXT ".json"), json, (size_t)n);
+        ck_assert(!look(&cached)->complete);
+        ck_assert(!cached->repositories[0].commits[0].listing_known);
+}
+END_TEST
+
 START_TEST(test_by_digest)
 {
         CLEANUP(cached_freep) Cached *cached = NULL;
@@ -273,5 +290,5 @@ START_TEST(test_torture)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/cache_scan", test_empty, test_by_trees, test_by_digest, test_whole, test_hostile_metadata, test_refs,
+FIXTURE_MAIN("kernels/cache_scan", test_empty, test_by_trees, test_trees_of_too_many_variants, test_by_digest, test_whole, test_hostile_metadata, test_refs,
              test_names, test_many_folders, test_torture)

@@ -317,6 +317,17 @@ static void transfer_tell(Transfer *transfer, HubTrouble trouble, const char *me
         (void)http_clean(text_of(message), transfer->reply.message, sizeof(transfer->reply.message));
 }
 
+static void transfer_take_url(Transfer *transfer)
+{
+        const char *url = NULL;
+        long n_redirects = 0;
+
+        (void)http_curl.easy_getinfo(transfer->base.easy, CURLINFO_REDIRECT_COUNT, &n_redirects);
+        (void)http_curl.easy_getinfo(transfer->base.easy, CURLINFO_EFFECTIVE_URL, &url);
+        if (n_redirects && url)
+                (void)http_clean(text_of(url), transfer->reply.url, sizeof(transfer->reply.url));
+}
+
 /* libcurl calls "unsupported protocol" a redirect that we forbade as well as an
  * answer that is no HTTP. */
 static void transfer_tell_code(Transfer *transfer, CURLcode code)
@@ -358,6 +369,7 @@ const HubReply *http_transfer_end(HttpTransfer *base, int code)
         Transfer *transfer = (Transfer *)base;
 
         transfer_take_status(transfer);
+        transfer_take_url(transfer);
         if (code == CURLE_OK)
                 transfer_start(transfer);
         if (transfer->stop != STOP_NOT)

@@ -171,6 +171,16 @@ static void step_came_back(Fetch *fetch, FetchStep *step)
         *link = step->next;
 }
 
+/* The Hub answers for an old name with what has a new one. */
+static int judge_name(const Fetch *fetch, const FetchStep *step, const HubReply *reply, Fault *fault)
+{
+        Text repo;
+
+        if (step->blob || !hub_url_repo(text_of(reply->url), &repo))
+                return 0;
+        return policy_judge_renamed(fetch->order->policy, step->what, repo, fault);
+}
+
 void fetch_call_done(Fetch *fetch, FetchCall *call, const HubReply *reply)
 {
         FetchStep *step = step_of(call);
@@ -183,7 +193,9 @@ void fetch_call_done(Fetch *fetch, FetchCall *call, const HubReply *reply)
                 return;
         }
         fetch->n_out--;
-        r = step->take(fetch, step, reply, &fault);
+        r = judge_name(fetch, step, reply, &fault);
+        if (!r)
+                r = step->take(fetch, step, reply, &fault);
         fetch_fail(fetch, r == FETCH_WAITS ? 0 : r, &fault);
         alloc_free(step);
 }

@@ -27,6 +27,7 @@ typedef struct HubReply {
         char link[2048];         /* Link; cut where it is longer, which makes it ill-formed */
         char rate_limit[128];    /* RateLimit */
         char retry_after[32];    /* Retry-After */
+        char url[1024];          /* where redirects led to; "" without any */
         bool ranged;             /* 206 */
         Text body;
 } HubReply;

@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <strings.h>
 
+#include "proto/name.h"
+
 /* --- making them --- */
 
 static bool is_unreserved(char c)
@@ -193,6 +195,23 @@ bool hub_url_same_origin(Text a, Text b)
                 return false;
         return x.secure == y.secure && x.port == y.port && x.host.size == y.host.size &&
                strncasecmp(x.host.data, y.host.data, x.host.size) == 0;
+}
+
+bool hub_url_repo(Text url, Text *ret_repo)
+{
+        static const char api[] = "/api/kernels/";
+        const char *found = url.size ? memmem(url.data, url.size, api, sizeof(api) - 1) : NULL;
+        size_t n = 0, n_slashes = 0;
+        Fault fault;
+
+        if (!found)
+                return false;
+        found += sizeof(api) - 1;
+        url = (Text){ found, url.size - (size_t)(found - url.data) };
+        while (n < url.size && !strchr("?#", url.data[n]) && (url.data[n] != '/' || ++n_slashes < 2))
+                n++;
+        *ret_repo = (Text){ url.data, n };
+        return name_check_repository(*ret_repo, &fault) == 0;
 }
 
 int hub_endpoint_check(Text url, Fault *fault)

@@ -26,6 +26,9 @@ Text hub_url_file(Text endpoint, Text repo, Text commit, Text path, Arena *arena
  * this says true. */
 bool hub_url_same_origin(Text a, Text b);
 
+/* Which repository an address of the API speaks of, whatever its host. */
+bool hub_url_repo(Text url, Text *ret_repo);
+
 /* Whether the Hub can be at `url`: http or https, a host, perhaps a port and a
  * path, nothing else. 1 with invalid-name. */
 int hub_endpoint_check(Text url, Fault *fault);

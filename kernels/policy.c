@@ -266,6 +266,21 @@ int policy_judge(const Policy *policy, const TrustFacts *asked, const TrustFacts
         return r == POLICY_OK ? judged_why(judged, n, arena, ret_why) : r;
 }
 
+int policy_judge_renamed(const Policy *policy, Text asked, Text renamed, Fault *fault)
+{
+        const TrustFacts from = { .repo = asked }, to = { .repo = renamed };
+        const Judged judged = { .facts = &to, .from = &from };
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        int r = judge_denial(policy, &judged, &arena, fault);
+
+        if (r != POLICY_OK)
+                return r;
+        if (equal_in_any_case(policy_publisher(asked), policy_publisher(renamed)))
+                return 0;
+        return fault_set(fault, FAULT_UNTRUSTED, "%.*s is called %.*s on the Hub now and is another publisher's; if that is "
+                         "meant, ask for it by that name", TEXT_PRINT(asked), TEXT_PRINT(renamed));
+}
+
 bool policy_is_private(const Policy *policy, Text repo)
 {
         for (size_t i = 0; i < policy->private.n; i++)

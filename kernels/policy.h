@@ -55,6 +55,11 @@ bool policy_is_private(const Policy *policy, Text repo);
 int policy_judge_private(const Policy *policy, Text repo, bool served_anonymously, Fault *fault);
 
 /* For people: "allowed", "trusted", "untrusted", "denied" or "unknown". */
+/* Whether `asked` may be answered with what the Hub calls `renamed` now: not where
+ * that is denied, or another publisher's, whom nobody has judged. 0; 1 with a
+ * fault; -ENOMEM. */
+int policy_judge_renamed(const Policy *policy, Text asked, Text renamed, Fault *fault);
+
 Text policy_trust_word(const Policy *policy, const TrustFacts *facts);
 
 /* The organisation of org/name. */

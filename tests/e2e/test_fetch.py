@@ -414,6 +414,20 @@ def test_a_renamed_repository_keeps_the_name_that_was_asked_for(fetching, hub):
     assert not fetching.repository("org/name").exists()
 
 
+def test_a_new_name_is_judged_as_well(make_fetching, hub):
+    hub.add_repository("org/old", {"v1": {}}, moved_to="org/name")
+    hub.add_repository("good/name", {"v1": {}}, moved_to="evil/name", trusted=True)
+    hub.add_repository("evil/name", {"v1": kernel_files()}, trusted=True)
+    daemon = make_fetching()
+    daemon.configure(trust={"deny": ["org/name"]}).start()
+    peer = daemon.peer()
+    fault = fault_of(peer.fetch, "org/old", trust_remote_code=True)
+    assert fault.name == "denied-by-policy" and "org/old leads to org/name" in fault.message
+    fault = fault_of(peer.fetch, "good/name", trust_remote_code=True)
+    assert fault.name == "untrusted" and "evil/name" in fault.message
+    assert not hub.counts()["files"] and peer.fetch("evil/name")["state"] == "ready"
+
+
 def redirect_to(repo, revision=None):
     text = f'kind = "redirect"\ndestination = "{repo}"\n' + (f'revision = "{revision}"\n' if revision else "")
     return {"kernel-status.toml": text.encode()}

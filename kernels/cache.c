@@ -15,7 +15,7 @@
 #include "proto/name.h"
 
 #define LOCK_NAME ".kernelsd.lock"
-#define LOCK_MODE 0644
+#define LOCK_MODE 0600 /* whoever can open it can lock it, and keep a daemon from starting */
 #define FOLDER_MODE 0755
 
 /* --- the folder --- */

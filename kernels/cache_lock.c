@@ -9,7 +9,10 @@
 #include "kernels/cache_disk.h"
 
 #define LOCK_TRIES 1000 /* a file that vanishes so often is somebody's game: busy */
+/* Whoever can open a file can lock it, for ever. A user's locks are shared with his
+ * other programs; the host's with nobody. */
 #define LOCK_MODE 0664
+#define LOCK_MODE_SYSTEM 0600
 
 static int lock_now(int fd)
 {
@@ -72,7 +75,7 @@ int cache_lock_blob(const Cache *cache, const char *folder, Text etag, int *ret_
         if (r < 0)
                 return r;
         cache_disk_name(name, ".locks/%s/%.*s.lock", folder, TEXT_PRINT(etag));
-        r = cache_lock_take(cache, name, LOCK_MODE, ret_fd);
+        r = cache_lock_take(cache, name, cache->system ? LOCK_MODE_SYSTEM : LOCK_MODE, ret_fd);
         if (r == CACHE_LOCK_NONE) {
                 *ret_fd = -1;
                 return 0;

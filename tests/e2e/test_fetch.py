@@ -41,7 +41,7 @@ RICH = {
 BYTECODE = {f"{VARIANT}/__pycache__/x.cpython-311.pyc": b"bytecode"}
 
 
-def expected_cache(commit, files):
+def expected_cache(commit, files, lock_mode=0o664):
     """What design.md and the Hub's own client say of a cache with this variant."""
     name = "kernels--org--name"
     tree = {path: ("d", 0o755, None) for path in (
@@ -51,7 +51,7 @@ def expected_cache(commit, files):
         blob = blob_name(data, large=path.endswith(".so"))
         link = f"{name}/snapshots/{commit}/{path}"
         tree[f"{name}/blobs/{blob}"] = ("f", 0o444, len(data))
-        tree[f".locks/{name}/{blob}.lock"] = ("f", 0o664, 0)
+        tree[f".locks/{name}/{blob}.lock"] = ("f", lock_mode, 0)
         tree[link] = ("l", None, "../" * (path.count("/") + 2) + f"blobs/{blob}")
         tree[os.path.dirname(link)] = ("d", 0o755, None)
     tree[f"{name}/refs/v1"] = ("f", 0o644, 40)
@@ -72,8 +72,8 @@ def test_a_cold_acquire_leaves_the_cache_of_the_hubs_own_client(make_fetching, h
     assert result["metadata"] == files[f"{VARIANT}/metadata.json"]
     assert os.path.samestat(os.fstat(peer.descriptors[0]), os.stat(result["path"]))
     found = tree_of(daemon.cache)
-    assert found.pop(".kernelsd.lock")[:2] == ("f", 0o644)
-    assert found == expected_cache(commit, files)
+    assert found.pop(".kernelsd.lock")[:2] == ("f", 0o600)
+    assert found == expected_cache(commit, files, lock_mode=0o600 if system else 0o664)
     assert daemon.ref() == commit
     tag = (daemon.cache / "CACHEDIR.TAG").read_bytes()
     assert hashlib.sha256(tag).hexdigest() == "f6572428f6d5e1575e73a1502895a8731f10757dfbb634909c6e154b849af91d"

@@ -166,3 +166,15 @@ def test_the_users_sockets_folder_must_be_the_users(make_daemon):
     daemon.start(socket_option=False, XDG_RUNTIME_DIR=str(daemon.folder))
     assert daemon.socket.stat().st_mode & 0o777 == 0o600
     until(lambda: daemon.status()["sessions"] == 1, "it serves there")
+
+
+@needs_root
+def test_nobody_else_can_lock_the_hosts_cache(make_fetching, hub):
+    daemon = make_fetching(uid=ONE, system=True).start()
+    daemon.folder.chmod(0o755)
+    as_uid(ONE, lambda: harness.Peer(daemon.socket).fetch())
+    locks = [daemon.cache / ".kernelsd.lock", *daemon.cache.glob(".locks/*/*.lock")]
+    assert len(locks) == 3
+    for lock in locks:
+        with pytest.raises(PermissionError):
+            as_uid(OTHER, lambda: os.close(os.open(lock, os.O_RDONLY)))

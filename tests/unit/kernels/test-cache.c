@@ -42,7 +42,7 @@ START_TEST(test_open)
                 ck_assert_uint_eq(stat_.st_mode & 07777, 0755);
                 (void)snprintf(path + strlen(path), 32, "/.kernelsd.lock");
                 ck_assert_int_eq(stat(path, &stat_), 0);
-                ck_assert_uint_eq(stat_.st_mode & 07777, 0644);
+                ck_assert_uint_eq(stat_.st_mode & 07777, 0600);
                 snapshot = cache_snapshot_path(cache, HELP_REPO, HELP_COMMIT, &arena);
                 (void)snprintf(expected, sizeof(expected), "%s/" HELP_FOLDER "/snapshots/" HELP_COMMIT_TEXT, cache_path(cache));
                 ck_assert_str_eq(snapshot.data, expected);

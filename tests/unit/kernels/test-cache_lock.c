@@ -12,9 +12,9 @@
 #define ETAG TEXT("08c5825eb2dec80e97469de4014c500989f1b110")
 #define LOCK_NAME ".locks/" HELP_FOLDER "/08c5825eb2dec80e97469de4014c500989f1b110.lock"
 
-START_TEST(test_mode)
+static void assert_mode(bool system, mode_t mode)
 {
-        CLEANUP(cache_closep) Cache *cache = help_open(true);
+        CLEANUP(cache_closep) Cache *cache = help_open(system);
         mode_t before = umask(077);
         struct stat stat_;
         int fd = -1;
@@ -23,10 +23,16 @@ START_TEST(test_mode)
         (void)umask(before);
         (void)close(fd);
         ck_assert_int_eq(stat(help_at(LOCK_NAME), &stat_), 0);
-        ck_assert_uint_eq(stat_.st_mode & 07777, 0664);
+        ck_assert_uint_eq(stat_.st_mode & 07777, mode);
         ck_assert_int_eq(stat_.st_size, 0);
         ck_assert_int_eq(stat(help_at(".locks/" HELP_FOLDER), &stat_), 0);
         ck_assert_uint_eq(stat_.st_mode & 07777, 0755);
+}
+
+START_TEST(test_mode)
+{
+        assert_mode(false, 0664);
+        assert_mode(true, 0600); /* also of one that is there */
 }
 END_TEST
 

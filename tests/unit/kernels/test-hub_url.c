@@ -118,4 +118,19 @@ START_TEST(test_torture)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/hub_url", test_addresses, test_same_origin, test_endpoint, test_torture)
+START_TEST(test_repo)
+{
+        static const char *const none[] = { "", "https://hub/api/models/a/b/refs", "https://hub/api/kernels/", "https://hub/api/kernels/a",
+                                            "https://hub/api/kernels/../b/refs", "https://hub/api/kernels/a?b/c" };
+        Text repo;
+
+        ck_assert(hub_url_repo(TEXT("https://hub/api/kernels/org/name/tree/x?recursive=true"), &repo));
+        ck_assert(text_equal(repo, TEXT("org/name")));
+        ck_assert(hub_url_repo(TEXT("http://other:80/mirror/api/kernels/org/name"), &repo));
+        ck_assert(text_equal(repo, TEXT("org/name")));
+        for (size_t i = 0; i < ARRAY_SIZE(none); i++)
+                ck_assert_msg(!hub_url_repo(text_of(none[i]), &repo), "%s", none[i]);
+}
+END_TEST
+
+FIXTURE_MAIN("kernels/hub_url", test_addresses, test_same_origin, test_endpoint, test_torture, test_repo)

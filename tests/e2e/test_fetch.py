@@ -269,7 +269,8 @@ ASKER = textwrap.dedent("""
     peer.begin_fetch()
     sys.stdout.write("asked\\n")
     sys.stdout.flush()
-    peer.read_frame()
+    while True:  # until it is killed: progress comes as well
+        peer.read_frame()
 """)
 
 

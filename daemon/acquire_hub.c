@@ -155,6 +155,24 @@ static int refuse_offline(const Wait *wait, Fault *fault)
 
 /* --- seeking --- */
 
+static int seek_commit(HubWait *hub, Text repo, Text commit, Arena *arena)
+{
+        int r = arena_copy(arena, repo, &hub->sought.repo);
+
+        if (r == 0)
+                r = arena_copy(arena, commit, &hub->sought.revision);
+        hub->sought.version = false;
+        hub->sought.fixed = true;
+        return r;
+}
+
+/* Whether it is what the session had before, and in force no more: the name would
+ * lead a fetch elsewhere. */
+static bool is_remembered(const HubWait *hub, const HubFound *found)
+{
+        return !hub->fresh && !hub->sought.fixed && found->commit.data && !found->revision && !found->age_s.present;
+}
+
 static const Fault *known_refusal(const Wait *wait)
 {
         const HubName *name = &wait->hub.name;
@@ -212,7 +230,9 @@ int wait_seek(Wait *wait, Fault *fault)
                 found.redirect = found.repo;
         if (r == 0 && found.state == HUB_READY && (!wait->hub.fresh || wait->hub.offline))
                 return seek_ready(wait, &asker, &found, fault);
-        return seek_absent(wait, &found, fault);
+        if (is_remembered(&wait->hub, &found))
+                r = seek_commit(&wait->hub, found.repo, found.commit, &wait->arena);
+        return r < 0 ? r : seek_absent(wait, &found, fault);
 }
 
 /* --- a fetch has ended --- */
@@ -235,13 +255,9 @@ static int take_fresh(Wait *wait, const FetchResult *result)
         HubWait *hub = &wait->hub;
         CommitMemory *memory = wait->session->holdings->memory;
         Revision revision = { 0 };
-        int r = arena_copy(&wait->arena, result->final_repo, &hub->sought.repo);
+        int r = seek_commit(hub, result->final_repo, result->final_commit, &wait->arena);
 
         hub->fresh = false;
-        if (r == 0)
-                r = arena_copy(&wait->arena, result->final_commit, &hub->sought.revision);
-        hub->sought.version = false;
-        hub->sought.fixed = true;
         revision.item.a = hub->name.repo;
         revision.item.b = hub->name.revision;
         revision.commit = result->commit;

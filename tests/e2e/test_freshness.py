@@ -60,6 +60,19 @@ def test_a_session_keeps_the_commit_that_it_had(fetching, hub):
     assert first.fetch()["commit"] == new
 
 
+def test_a_session_gets_more_of_the_commit_that_it_had(make_fetching, hub):
+    """What it has not had yet of that commit is not here, and the branch leads elsewhere."""
+    old = hub.add_repository("org/name", {"v1": OLD})["v1"]
+    daemon = make_fetching().start()
+    peer = daemon.peer(environment=GPU)
+    assert peer.fetch()["commit"] == old
+    new = move(hub)
+    assert daemon.peer().fetch(fresh=True)["commit"] == new
+    result = fetch_gpu(peer)
+    assert (result["commit"], result["variant"]) == (old, "torch-cuda")
+    assert daemon.ref() == new
+
+
 def test_resolve_says_what_acquire_gives(make_fetching, hub):
     daemon = make_fetching()
     daemon.write_mapping({"Silu": [{"device": "cpu", "use": {"repo": "org/name", "version": 1}}]})

@@ -330,25 +330,29 @@ static int open_there(CacheBlob *blob, Fault *fault)
         return error_trace(cache_hash_begin(&blob->hash, text_of(blob->etag), blob->size, blob->sha512));
 }
 
-/* Removes what was read, if it still is what has the name. */
-static void remove_wrong(CacheBlob *blob)
+/* Removes what was read, if it still is what has the name and nobody mends it. 0, -errno. */
+static int remove_wrong(CacheBlob *blob)
 {
         struct stat was, is;
+        int r = take_lock(blob);
 
-        if (take_lock(blob) != 0)
-                return;
+        if (r)
+                return r == CACHE_LOCK_BUSY ? 0 : r;
         if (fstat(blob->fd, &was) == 0 && fstatat(blob->cache->fd, blob->name, &is, AT_SYMLINK_NOFOLLOW) == 0 &&
-            was.st_dev == is.st_dev && was.st_ino == is.st_ino)
-                (void)unlinkat(blob->cache->fd, blob->name, 0);
+            was.st_dev == is.st_dev && was.st_ino == is.st_ino && unlinkat(blob->cache->fd, blob->name, 0) < 0 &&
+            errno != ENOENT)
+                r = -errno;
         release_lock(blob);
+        return r;
 }
 
+/* One that cannot be removed would be hashed again and again. */
 static int end_there(CacheBlob *blob, Fault *fault)
 {
-        int r = compare(blob, fault);
+        int r = compare(blob, fault), removed = r > 0 ? remove_wrong(blob) : 0;
 
-        if (r > 0)
-                remove_wrong(blob);
+        if (removed < 0)
+                return blob_fault(blob, removed, fault);
         if (!r)
                 close_complete(blob);
         return r ? error_trace(r) : STEP_DONE;

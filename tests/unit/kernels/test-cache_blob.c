@@ -256,6 +256,26 @@ START_TEST(test_there_with_wrong_bytes)
 }
 END_TEST
 
+/* Whoever looked again would hash it again, for ever. */
+START_TEST(test_there_with_wrong_bytes_that_stay)
+{
+        CLEANUP(cache_closep) Cache *cache = help_open(false);
+        const char *etag = help_etag(hello, HELLO_SIZE, true);
+        CacheBlob *blob = NULL;
+        Fault fault = FAULT_NULL;
+        int r;
+
+        help_write(help_at(HELP_FOLDER "/blobs/%s", etag), "hello_world", HELLO_SIZE);
+        help_write(help_at(".locks/" HELP_FOLDER "/%s.lock/x", etag), "", 0); /* a folder in the lock's place */
+        ck_assert_int_eq(begin(cache, etag, HELLO_SIZE, &blob, &fault), CACHE_BLOB_THERE);
+        while ((r = cache_blob_hash_step(blob, 100, &fault)) == STEP_MORE)
+                ;
+        ck_assert_int_eq(r, STEP_FAULT);
+        ck_assert_int_eq(fault.name, FAULT_INTERNAL);
+        (void)cache_blob_free(blob);
+}
+END_TEST
+
 START_TEST(test_there_with_wrong_size)
 {
         CLEANUP(cache_closep) Cache *cache = help_open(false);
@@ -394,5 +414,5 @@ START_TEST(test_torture)
 END_TEST
 
 FIXTURE_MAIN("kernels/cache_blob", test_write, test_sha512, test_empty, test_large, test_wrong_bytes, test_wrong_size,
-             test_bad_names, test_busy, test_many, test_there, test_there_with_wrong_bytes, test_there_with_wrong_size,
-             test_there_odd, test_quota, test_full, test_torture)
+             test_bad_names, test_busy, test_many, test_there, test_there_with_wrong_bytes,
+             test_there_with_wrong_bytes_that_stay, test_there_with_wrong_size, test_there_odd, test_quota, test_full, test_torture)

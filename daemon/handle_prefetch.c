@@ -44,12 +44,23 @@ static int fail_row(HubTask *task, MsgFetched *row, const Fault *fault)
         return arena_copy(&task->arena, text_cut(text_of(fault->message), LIMIT_ANSWER_MESSAGE), &row->message);
 }
 
+/* The fetch may have been somebody else's, for more and in another order. */
+static const FetchedTarget *find_fetched(const FetchResult *result, const Target *target)
+{
+        for (size_t i = 0; i < result->n_targets; i++)
+                if (target_is_same(result->targets[i].target, target))
+                        return &result->targets[i];
+        return NULL;
+}
+
 static int take_target(HubTask *task, const HubTaskItem *item, size_t i, const FetchResult *result)
 {
-        const FetchedTarget *fetched = &result->targets[i];
-        MsgFetched *row = add_row(task, item);
+        const FetchedTarget *fetched = find_fetched(result, item->targets[i]);
+        MsgFetched *row = fetched ? add_row(task, item) : NULL;
         int r;
 
+        if (!fetched)
+                return 0;
         if (row && item->names)
                 row->environment = item->names[i];
         if (!fetched->variant.data)
@@ -69,7 +80,7 @@ static int fetched_took(HubTask *task, const HubTaskItem *item, const Fault *fau
         (void)ret_fault;
         if (fault)
                 return fail_row(task, add_row(task, item), fault);
-        for (size_t i = 0; r == 0 && i < item->n_targets && i < result->n_targets; i++)
+        for (size_t i = 0; r == 0 && i < item->n_targets; i++)
                 r = take_target(task, item, i, result);
         if (r < 0 || item->n_targets)
                 return r;

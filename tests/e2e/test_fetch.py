@@ -601,3 +601,43 @@ def test_what_was_acquired_by_its_repository_is_among_the_leases(fetching):
     peer.fetch()
     (lease,) = peer.call("clients")["clients"][0]["leases"]
     assert (lease["kernel"], lease["layer"]) == ("org/name", None)
+
+
+import json
+def test_a_private_kernel_is_no_less_private_by_its_commit(make_fetching, hub):
+    token = "hf_" + "a" * 30
+    commit = hub.add_repository("org/private", {"v1": kernel_files()}, private=True, tokens=[token])["v1"]
+    daemon = make_fetching()
+    (daemon.folder / "token").write_text(token)
+    token_file = {"token_file": str(daemon.folder / "token")}
+    daemon.configure(hub=token_file, trust={"private": ["org/private"]}).start()
+    assert daemon.peer().fetch("org/private", revision="v1")["commit"] == commit
+    daemon.configure(trust={"private": []})
+    for asked in ({"version": 1}, {"revision": commit}):
+        assert fault_of(daemon.peer().fetch, "org/private", **asked).name == "denied-by-policy"
+    daemon.restart()
+    for asked in ({"version": 1}, {"revision": commit}):
+        assert fault_of(daemon.peer().fetch, "org/private", **asked).name == "denied-by-policy"
+
+
+def test_who_joins_a_fetch_for_more_is_told_of_what_he_asked_for(make_fetching, hub):
+    hub.add_repository("org/name", {"v1": {**kernel_files(), **kernel_files("torch-cuda", backend="cuda")}})
+    daemon = make_fetching()
+    folder = daemon.config / "environment.d"
+    folder.mkdir()
+    for name, backend in (("a", "cpu"), ("b", "cu128")):
+        environment = {"backend": backend, "cpu": "x86_64", "os": "linux"}
+        (folder / f"{name}.json").write_text(json.dumps({"kernelsd": 1, "environment": environment}))
+    daemon.start()
+    fault = hub.set_fault("stall", "refs")
+    peer = daemon.peer()
+    both = peer.request("prefetch", repo="org/name", version=1)
+    fault.wait()
+    one = peer.request("prefetch", repo="org/name", version=1, environment="b")
+    peer.call("status")  # its turn comes when the other has joined
+    fault.release()
+    rows = [(row["environment"], row["variant"]) for row in peer.answer(one)["fetched"]]
+    assert rows == [("b", "torch-cuda")]
+    assert len(peer.answer(both)["fetched"]) == 2
+
+

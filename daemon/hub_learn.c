@@ -38,6 +38,7 @@ static int order_add_publishers(const Hub *hub, FetchOrder *order)
         return 0;
 }
 
+/* A ref of the cache says nothing of where the repository has moved to. */
 static int order_copy_revision(FetchOrder *order, const Revision *revision, bool fresh)
 {
         Text *commit = fresh ? &order->last_commit : &order->commit;
@@ -45,8 +46,9 @@ static int order_copy_revision(FetchOrder *order, const Revision *revision, bool
         Text none, *final_commit = fresh ? &none : &order->final_commit;
         int r = arena_copy(&order->arena, revision->commit, commit);
 
-        if (r == 0)
-                r = arena_copy(&order->arena, revision->final_repo, final_repo);
+        if (r < 0 || (!revision->asked && !revision_is_redirected(revision)))
+                return r;
+        r = arena_copy(&order->arena, revision->final_repo, final_repo);
         return r == 0 ? arena_copy(&order->arena, revision->final_commit, final_commit) : r;
 }
 

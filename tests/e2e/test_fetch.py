@@ -641,3 +641,16 @@ def test_who_joins_a_fetch_for_more_is_told_of_what_he_asked_for(make_fetching, 
     assert len(peer.answer(both)["fetched"]) == 2
 
 
+
+
+def test_a_ref_in_the_cache_says_nothing_of_redirects(make_fetching, hub):
+    commit = hub.add_repository("other/new", {"v1": kernel_files()}, trusted=True)["v1"]
+    old = hub.add_repository("org/old", {"v1": redirect_to("other/new")})["v1"]
+    daemon = make_fetching()
+    (daemon.repository("org/old") / "refs").mkdir(parents=True)
+    (daemon.repository("org/old") / "refs" / "v1").write_text(old)
+    daemon.start()
+    result = daemon.peer().fetch("org/old")
+    assert (result["redirect"], result["commit"]) == ("other/new", commit)
+
+

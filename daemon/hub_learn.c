@@ -247,6 +247,8 @@ static void learn_revision(Hub *hub, const FetchOrder *order, const FetchResult 
                 before->tried_s = now_s;
         if (!result->final_commit.data)
                 return;
+        if (!failed)
+                catalog_forget_refusal(hub->catalog, order->repo, order->revision);
         if (!before || same || (!failed && order->takes_effect && is_complete(result)))
                 note_revision(hub, &facts);
 }

@@ -379,3 +379,12 @@ def test_a_refresh_is_on_the_account_of_who_caused_it(make_fetching, hub):
     assert daemon.peer().fetch()["state"] == "ready"
     until(lambda: "quota.fetched" in daemon.log(), "the refresh is refused")
     assert hub.counts()["cdn"] == 0
+
+
+def test_what_was_found_is_believed_for_everybody(make_fetching, hub):
+    hub.add_repository("org/name", {"v1": OLD})
+    peer = make_fetching().start().peer(environment=GPU)
+    assert fault_of(peer.fetch, version=2).name == "no-revision"
+    hub.move_branch("org/name", "v2", to="v1", write={"README.md": b"# two\n"})
+    peer.fetch(version=2, fresh=True)
+    assert fetch_gpu(peer, version=2)["variant"] == "torch-cuda"

@@ -186,6 +186,30 @@ static int wait_ask(Wait *wait, Text publisher, Fault *fault)
         return publisher.data ? wait_ask_publisher(wait, publisher, fault) : wait_fetch(wait, fault);
 }
 
+/* Whom the Hub did not trust when it was last asked, long ago, it may trust now. */
+static bool is_to_be_asked(const Wait *wait, Text repo)
+{
+        const Hub *hub = wait->acquires->daemon->hub;
+        TrustFacts facts = catalog_trust_facts(hub->catalog, repo, hub_now_s());
+
+        return facts.publisher == PUBLISHER_UNTRUSTED && facts.age_s.value >= hub->daemon->config->fresh_s;
+}
+
+/* As hub_judge; POLICY_ASK also where what the Hub said may have changed. */
+static int judge(const Wait *wait, const HubFound *found, Arena *arena, Text *ret_why, Fault *fault)
+{
+        Text asked = wait->hub.name.repo;
+        int r = hub_judge(wait->acquires->daemon->hub, &wait->hub.name, found, wait->hub.trust_remote_code,
+                          wait->hub.offline, arena, ret_why, fault);
+
+        if (r != POLICY_FAULT || fault->name != FAULT_UNTRUSTED || wait->hub.offline || wait->hub.n_fetches)
+                return r;
+        if (!is_to_be_asked(wait, asked) && !is_to_be_asked(wait, found->repo))
+                return r;
+        *ret_why = policy_publisher(is_to_be_asked(wait, asked) ? asked : found->repo);
+        return POLICY_ASK;
+}
+
 static int seek_absent(Wait *wait, const HubFound *found, Fault *fault)
 {
         const Fault *refusal = known_refusal(wait);
@@ -199,8 +223,7 @@ static int seek_absent(Wait *wait, const HubFound *found, Fault *fault)
                 *fault = *refusal;
                 return 1;
         }
-        r = hub_judge(wait->acquires->daemon->hub, &wait->hub.name, found, wait->hub.trust_remote_code, false, &arena, &why,
-                      fault);
+        r = judge(wait, found, &arena, &why, fault);
         if (r == POLICY_ASK)
                 return wait_ask(wait, why, fault);
         return r == POLICY_OK ? wait_fetch(wait, fault) : r;
@@ -210,8 +233,7 @@ static int seek_ready(Wait *wait, const Asker *asker, const HubFound *found, Fau
 {
         CLEANUP_ARENA Arena arena = ARENA_NULL;
         Text why = TEXT_NULL;
-        int r = hub_judge(wait->acquires->daemon->hub, &wait->hub.name, found, wait->hub.trust_remote_code,
-                          wait->hub.offline, &arena, &why, fault);
+        int r = judge(wait, found, &arena, &why, fault);
 
         if (r == POLICY_ASK)
                 return wait_ask(wait, why, fault);

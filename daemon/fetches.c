@@ -242,13 +242,19 @@ static bool has_target(const FetchOrder *order, const Target *target)
         return false;
 }
 
+/* One that goes further may fail where this one would not. */
+static bool is_same_question(const FetchOrder *order, const FetchWish *wish)
+{
+        return text_equal(order->revision, wish->revision) && order->goal == wish->goal &&
+               order->trust_remote_code == wish->trust_remote_code && order->judged_later == wish->judged_later;
+}
+
 /* Whether what runs is for just what is wished. */
 static bool serves(const RunningFetch *running, const FetchWish *wish)
 {
         const FetchOrder *order = running->order;
 
-        if (running->abandoned || !text_equal(order->revision, wish->revision) || order->goal < wish->goal ||
-            order->trust_remote_code != wish->trust_remote_code || (wish->fresh && !running->fresh))
+        if (running->abandoned || !is_same_question(order, wish) || (wish->fresh && !running->fresh))
                 return false;
         for (size_t i = 0; i < wish->n_targets; i++)
                 if (!has_target(order, wish->targets[i]))

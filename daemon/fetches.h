@@ -20,6 +20,7 @@ typedef struct FetchWish {
         bool fixed;
         bool fresh;             /* the Hub is to be asked, whatever is known */
         bool trust_remote_code;
+        bool judged_later;      /* for nobody who asks now: who acquires it is judged then */
         bool takes_effect;      /* what comes out is to be in force, if it is complete for all targets */
         Target *const *targets;
         size_t n_targets;

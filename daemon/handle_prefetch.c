@@ -135,7 +135,7 @@ static int refresh_item(HubTask *task, HubTaskItem *item, const HubName *name)
         int r = hub_task_set_name(task, item, name);
 
         item->goal = FETCH_FILES;
-        item->fresh = item->takes_effect = item->trust_remote_code = true;
+        item->fresh = item->takes_effect = item->judged_later = true;
         if (r == 0)
                 r = hub_targets_of(task->hub, name->repo, name->revision, &task->arena, &item->targets, &item->n_targets);
         return r;

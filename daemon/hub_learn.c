@@ -95,6 +95,7 @@ static int order_copy(const Hub *hub, const FetchWish *wish, FetchOrder *order)
         order->version = wish->version;
         order->fixed = wish->fixed;
         order->trust_remote_code = wish->trust_remote_code;
+        order->judged_later = wish->judged_later;
         order->takes_effect = wish->takes_effect;
         order->cache = hub->cache;
         order->policy = policy_ref(config->policy);

@@ -200,7 +200,7 @@ int hub_refresh_wish(Hub *hub, const HubName *name, Arena *arena, FetchWish *ret
                 return r;
         *ret_wish = (FetchWish){
                 .goal = FETCH_FILES, .repo = name->repo, .revision = name->revision, .version = name->version,
-                .fixed = name->fixed, .fresh = true, .takes_effect = true, .trust_remote_code = true,
+                .fixed = name->fixed, .fresh = true, .takes_effect = true, .judged_later = true,
                 .targets = targets, .n_targets = n,
         };
         return 0;
@@ -214,7 +214,7 @@ void hub_refresh_wish_clear(FetchWish *wish)
 }
 
 /* What is fetched again was trusted by somebody, who is judged anew when he
- * acquires it: so trust is no matter here, but a denial is. */
+ * acquires it, by what the Hub says of the publisher now. */
 void hub_refresh_stale(Hub *hub, const HubName *name, Account *account)
 {
         Revision *revision = catalog_revision(hub->catalog, name->repo, name->revision);

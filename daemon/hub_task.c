@@ -106,7 +106,8 @@ static int task_join(HubTask *task, Fault *fault)
         const FetchWish wish = {
                 .goal = item->goal, .repo = item->name.repo, .revision = item->name.revision, .version = item->name.version,
                 .fixed = item->name.fixed, .fresh = item->fresh, .takes_effect = item->takes_effect,
-                .trust_remote_code = item->trust_remote_code, .targets = item->targets, .n_targets = item->n_targets,
+                .trust_remote_code = item->trust_remote_code, .judged_later = item->judged_later,
+                .targets = item->targets, .n_targets = item->n_targets,
                 .account = task->session->charge.account,
         };
 

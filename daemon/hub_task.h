@@ -17,6 +17,7 @@ typedef struct HubTaskItem {
         bool fresh;
         bool takes_effect;
         bool trust_remote_code;
+        bool judged_later;
         Target **targets; /* counted */
         Text *names;      /* of their environments; absent: a session's, or seen */
         size_t n_targets;

@@ -42,6 +42,7 @@ typedef struct FetchOrder {
         bool version;         /* it is "vN" of a version, which a redirect keeps */
         bool fixed;           /* it is a commit */
         bool trust_remote_code;
+        bool judged_later;    /* who acquires it is judged then: here a denial stops it alone */
 
         Text commit;          /* known already; absent: the Hub is asked */
         Text final_repo;      /* where the repository has moved to; absent: not known */

@@ -326,7 +326,9 @@ int fetch_judge(Fetch *fetch, Fault *fault)
         if (r == POLICY_ASK)
                 return ask_publisher(fetch, why);
         /* Who only looks is told, not refused. */
-        return r == POLICY_FAULT && fetch->order->goal < FETCH_FILES && fault->name == FAULT_UNTRUSTED ? 0 : r;
+        if (r == POLICY_FAULT && fault->name == FAULT_UNTRUSTED && (fetch->order->judged_later || fetch->order->goal < FETCH_FILES))
+                return 0;
+        return r;
 }
 
 int fetch_find_commit(Fetch *fetch, Fault *fault)

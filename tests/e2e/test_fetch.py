@@ -654,3 +654,47 @@ def test_a_ref_in_the_cache_says_nothing_of_redirects(make_fetching, hub):
     assert (result["redirect"], result["commit"]) == ("other/new", commit)
 
 
+def test_any_number_of_revisions_of_one_repository(fetching, hub):
+    versions = range(1, 12)
+    for n in versions[1:]:
+        hub.move_branch("org/name", f"v{n}", to="v1", write={"README.md": b"# %d\n" % n})
+    peers = [fetching.peer() for _ in versions]
+    asked = [peer.begin_fetch(version=n) for n, peer in zip(versions, peers)]
+    assert len({peer.answer(number)["commit"] for peer, number in zip(peers, asked)}) == len(versions)
+
+
+def test_a_fetch_that_is_cancelled_is_no_failure(fetching, hub):
+    fault = hub.set_fault("stall", "resolve")
+    peer = fetching.peer()
+    number = peer.begin_fetch()
+    fault.wait()
+    peer.call("cancel", id=number)
+    assert fault_of(peer.answer, number).name == "cancelled"
+    until(lambda: not fetching.status()["fetches"], "it has ended")
+    assert not fetching.status()["hub_message"] and not fetching.half_written()
+    fault.release()
+
+
+# --- what the Hub says of publishers changes ---
+
+
+def test_a_publisher_who_has_become_trusted_is(make_fetching, hub):
+    hub.add_repository("late/name", {"v1": kernel_files()}, trusted=False)
+    daemon = make_fetching().start()
+    assert fault_of(daemon.peer().fetch, "late/name").name == "untrusted"
+    hub.set_organization("late", trustedKernelPublisher=True)
+    assert fault_of(daemon.peer().fetch, "late/name").name == "untrusted", "that is believed for a while"
+    daemon.configure(fresh_s=0)
+    assert daemon.peer().fetch("late/name")["state"] == "ready"
+
+
+def test_a_publisher_who_is_trusted_no_more_is_not(make_fetching, hub):
+    daemon = make_fetching()
+    daemon.configure(fresh_s=0).start()
+    daemon.peer().fetch()
+    hub.reset_requests()
+    hub.set_organization("org", trustedKernelPublisher=False)
+    assert daemon.peer().fetch()["state"] == "ready", "nobody waits for the Hub"
+    until(lambda: hub.counts()["overview"] and not daemon.status()["fetches"], "the Hub was asked")
+    assert fault_of(daemon.peer().fetch).name == "untrusted"
+    assert fault_of(daemon.peer(offline=True).fetch).name == "untrusted"

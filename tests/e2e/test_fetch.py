@@ -2,6 +2,7 @@
 would have it on disk, and afterwards nobody asks the Hub again."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -603,7 +604,6 @@ def test_what_was_acquired_by_its_repository_is_among_the_leases(fetching):
     assert (lease["kernel"], lease["layer"]) == ("org/name", None)
 
 
-import json
 def test_a_private_kernel_is_no_less_private_by_its_commit(make_fetching, hub):
     token = "hf_" + "a" * 30
     commit = hub.add_repository("org/private", {"v1": kernel_files()}, private=True, tokens=[token])["v1"]
@@ -639,8 +639,6 @@ def test_who_joins_a_fetch_for_more_is_told_of_what_he_asked_for(make_fetching, 
     rows = [(row["environment"], row["variant"]) for row in peer.answer(one)["fetched"]]
     assert rows == [("b", "torch-cuda")]
     assert len(peer.answer(both)["fetched"]) == 2
-
-
 
 
 def test_a_ref_in_the_cache_says_nothing_of_redirects(make_fetching, hub):

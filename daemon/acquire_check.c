@@ -111,8 +111,10 @@ static int wait_lease(Wait *wait, LeaseOpening *opening, Fault *fault)
         int64_t number;
         int r;
 
-        r = lease_new(wait->result.layer, wait->kernel, wait->result.commit, wait->result.variant, &lease);
-        if (r < 0)
+        r = wait->hub.target ? wait_judge_denial(wait, fault) : 0;
+        if (r == 0)
+                r = lease_new(wait->result.layer, wait->kernel, wait->result.commit, wait->result.variant, &lease);
+        if (r != 0)
                 return r;
         if (holdings_charge_leases(holdings, session->charge.account, 1, session_unread_descriptors(session)) != 0)
                 return fault_leases(fault);

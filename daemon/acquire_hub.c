@@ -210,6 +210,23 @@ static int judge(const Wait *wait, const HubFound *found, Arena *arena, Text *re
         return POLICY_ASK;
 }
 
+int wait_judge_denial(const Wait *wait, Fault *fault)
+{
+        Text repo = wait->kernel;
+        const HubFound found = {
+                .repo = repo,
+                .redirect = text_equal(repo, wait->hub.name.repo) ? TEXT_NULL : repo,
+                .commit = wait->result.commit,
+        };
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        Text why;
+        int r = hub_judge(wait->acquires->daemon->hub, &wait->hub.name, &found, wait->hub.trust_remote_code,
+                          wait->hub.offline, &arena, &why, fault);
+
+        /* What the Hub has said of the publisher meanwhile is for those who come next. */
+        return r < 0 || (r == POLICY_FAULT && fault->name == FAULT_DENIED_BY_POLICY) ? r : 0;
+}
+
 static int seek_absent(Wait *wait, const HubFound *found, Fault *fault)
 {
         const Fault *refusal = known_refusal(wait);

@@ -73,3 +73,8 @@ Progress wait_check_progress(const Wait *wait);
 /* acquire_hub.c: looks what is known, and goes on to a fetch or to the check. 0; 1
  * with a fault; -ENOMEM. */
 int wait_seek(Wait *wait, Fault *fault);
+
+/* acquire_hub.c: whether policy denies by now what was found, now that it lies
+ * ready: the configuration may have changed meanwhile. 0; 1 with a fault;
+ * -ENOMEM. */
+int wait_judge_denial(const Wait *wait, Fault *fault);

@@ -191,6 +191,8 @@ static int fill_variants(Hub *hub, const VariantsQuestion *question, Arena *aren
         if (!known)
                 return fault_set(fault, FAULT_OFFLINE, "nothing is known of %.*s at %.*s on this host, and nothing may be asked "
                                  "of the Hub", TEXT_PRINT(question->name.repo), TEXT_PRINT(question->name.revision));
+        if (hub_judge_private(hub, found.repo, fault))
+                return 1;
         trust = catalog_trust_facts(hub->catalog, found.repo, hub_now_s());
         *result = (MsgVariantsResult){
                 .commit = found.commit,

@@ -196,36 +196,23 @@ void hub_forget_memory(Hub *hub, CommitMemory *memory)
 
 /* --- trust --- */
 
-/* Whether the Hub gave the repository to the token alone. A commit that is asked for
- * by itself has no answer of its own: then that of any branch counts. */
-static bool is_with_token(const Hub *hub, const HubName *name, const HubFound *found, bool *ret_known)
+/* Whether any answer about the repository is known: then also whether it was private. */
+static bool is_known(const Hub *hub, const HubName *name, const HubFound *found)
 {
-        const Revision *own = catalog_revision(hub->catalog, name->repo, name->revision);
+        bool known = catalog_revision(hub->catalog, name->repo, name->revision) != NULL;
 
-        *ret_known = own;
-        if (own)
-                return own->with_token;
-        for (Revision *other = catalog_next_revision(hub->catalog, NULL); other;
-             other = catalog_next_revision(hub->catalog, other)) {
-                if (!text_equal(other->final_repo, found->repo))
-                        continue;
-                *ret_known = true;
-                if (other->with_token)
-                        return true;
-        }
-        return false;
+        for (Revision *other = NULL; !known && (other = catalog_next_revision(hub->catalog, other));)
+                known = text_equal(other->final_repo, found->repo);
+        return known;
 }
 
 /* What lies in a user's cache is that user's. In a system's, whether everybody may
  * read it must be known, or the Hub be asked. */
 static int judge_private(const Hub *hub, const HubName *name, const HubFound *found, bool offline, Fault *fault)
 {
-        const Policy *policy = hub->daemon->config->policy;
-        bool known, with_token = is_with_token(hub, name, found, &known);
+        bool unknown = hub->daemon->config->system && !offline && !is_known(hub, name, found);
 
-        if (!known && hub->daemon->config->system && !offline)
-                return POLICY_ASK;
-        return with_token ? policy_judge_private(policy, found->repo, policy_is_private(policy, name->repo), fault) : POLICY_OK;
+        return unknown ? POLICY_ASK : hub_judge_private(hub, found->repo, fault);
 }
 
 int hub_judge(const Hub *hub, const HubName *name, const HubFound *found, bool trust_remote_code, bool offline,
@@ -238,11 +225,15 @@ int hub_judge(const Hub *hub, const HubName *name, const HubFound *found, bool t
         int r = policy_judge(policy, &asked, found->redirect.data ? &final : NULL, trust_remote_code, offline, ret_why,
                              arena, fault);
 
-        if (r == POLICY_OK)
-                r = judge_private(hub, name, found, offline, fault);
-        else
+        if (r != POLICY_OK)
                 return r;
+        r = judge_private(hub, name, found, offline, fault);
         if (r == POLICY_ASK)
-                *ret_why = TEXT_NULL;
+                *ret_why = TEXT_NULL; /* no publisher is asked about, but the repository */
         return r;
+}
+
+int hub_judge_private(const Hub *hub, Text repo, Fault *fault)
+{
+        return policy_judge_private(hub->daemon->config->policy, repo, !catalog_is_private(hub->catalog, repo), fault);
 }

@@ -81,6 +81,9 @@ void hub_learn(Hub *hub, const FetchOrder *order, const FetchResult *result, con
 int hub_judge(const Hub *hub, const HubName *name, const HubFound *found, bool trust_remote_code, bool offline,
               Arena *arena, Text *ret_why, Fault *fault);
 
+/* The same of what is not served to everybody, by whatever name it is asked for. 0; 1 with a fault. */
+int hub_judge_private(const Hub *hub, Text repo, Fault *fault);
+
 /* An answer of the Hub that is older than the configuration likes is asked for
  * again in the background, on the account of the one who asks. */
 void hub_refresh_stale(Hub *hub, const HubName *name, Account *account);

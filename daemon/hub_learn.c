@@ -218,12 +218,20 @@ static void note_revision(Hub *hub, const RevisionFacts *facts)
                         .repo = facts->repo, .revision = facts->revision, .commit = facts->commit,
                         .redirect = text_equal(facts->final_repo, facts->repo) ? TEXT_NULL : facts->final_repo,
                         .final_commit = text_equal(facts->final_repo, facts->repo) ? TEXT_NULL : facts->final_commit,
-                        .at_s = facts->at_s, .with_token = facts->with_token,
+                        .at_s = facts->at_s, .with_token = catalog_is_private(hub->catalog, facts->final_repo),
                 },
         };
 
         if (catalog_put_revision(hub->catalog, facts) == 0)
                 state_note(hub->daemon->state, &fact);
+}
+
+/* Which repository the token was for. What was had without one is everybody's; a
+ * fetch that asked for nothing says nothing. */
+static void learn_private(Hub *hub, const FetchOrder *order, const FetchResult *result)
+{
+        if (result->with_token || (result->asked && text_equal(result->final_repo, order->repo)))
+                (void)catalog_set_private(hub->catalog, result->final_repo, result->with_token);
 }
 
 /* What was in force stays so until what comes is complete for all; a failed fetch
@@ -239,7 +247,6 @@ static void learn_revision(Hub *hub, const FetchOrder *order, const FetchResult 
                 .final_commit = result->final_commit,
                 .at_s = result->asked || !before ? now_s : before->at_s,
                 .asked = result->asked || order->fixed || (before && before->asked),
-                .with_token = result->with_token,
         };
         bool same = before && text_equal(before->commit, facts.commit) &&
                     text_equal(before->final_repo, facts.final_repo) && text_equal(before->final_commit, facts.final_commit);
@@ -250,6 +257,7 @@ static void learn_revision(Hub *hub, const FetchOrder *order, const FetchResult 
                 return;
         if (!failed)
                 catalog_forget_refusal(hub->catalog, order->repo, order->revision);
+        learn_private(hub, order, result);
         if (!before || same || (!failed && order->takes_effect && is_complete(result)))
                 note_revision(hub, &facts);
 }

@@ -62,10 +62,12 @@ static int know_revisions(Hub *hub, const Facts *facts)
                 const RevisionFacts revision = {
                         .repo = fact->repo, .revision = fact->revision, .commit = fact->commit,
                         .final_repo = fact->redirect, .final_commit = fact->final_commit, .at_s = fact->at_s,
-                        .asked = true, .with_token = fact->with_token,
+                        .asked = true,
                 };
 
                 r = catalog_put_revision(hub->catalog, &revision);
+                if (r == 0 && fact->with_token)
+                        r = catalog_set_private(hub->catalog, fact->redirect.data ? fact->redirect : fact->repo, true);
         }
         return r;
 }

@@ -22,6 +22,7 @@ struct Catalog {
         TextTable revisions;
         TextTable known;
         TextTable publishers;
+        TextTable private; /* repository, "" */
         TextTable refusals;
         Refusal *oldest, *newest;
         uint64_t generation;
@@ -34,7 +35,8 @@ int catalog_new(uint64_t key, Catalog **ret_catalog)
 
         if (!catalog)
                 return error_trace(-ENOMEM);
-        catalog->revisions = catalog->known = catalog->publishers = catalog->refusals = TEXT_TABLE_OF(key);
+        catalog->revisions = catalog->known = catalog->publishers = TEXT_TABLE_OF(key);
+        catalog->private = catalog->refusals = TEXT_TABLE_OF(key);
         *ret_catalog = catalog;
         return 0;
 }
@@ -56,6 +58,7 @@ Catalog *catalog_free(Catalog *catalog)
         free_items(&catalog->known);
         free_items(&catalog->revisions);
         free_items(&catalog->publishers);
+        free_items(&catalog->private);
         free_items(&catalog->refusals);
         alloc_free(catalog);
         return NULL;
@@ -95,7 +98,6 @@ static Revision *revision_new(const RevisionFacts *facts)
         revision->final_commit = table_item_text(&at, final_commit);
         revision->at_s = facts->at_s;
         revision->asked = facts->asked;
-        revision->with_token = facts->with_token;
         return revision;
 }
 
@@ -259,6 +261,47 @@ TrustFacts catalog_trust_facts(const Catalog *catalog, Text repo, int64_t now_s)
         facts.publisher = publisher->trusted ? PUBLISHER_TRUSTED : PUBLISHER_UNTRUSTED;
         facts.age_s = INTEGER_PRESENT(now_s > publisher->at_s ? now_s - publisher->at_s : 0);
         return facts;
+}
+
+/* --- private repositories --- */
+
+static TableItem *find_private(const Catalog *catalog, Text repo)
+{
+        return text_table_find(&catalog->private, repo, TEXT(""));
+}
+
+bool catalog_is_private(const Catalog *catalog, Text repo)
+{
+        return find_private(catalog, repo) != NULL;
+}
+
+static int add_private(Catalog *catalog, Text repo)
+{
+        CLEANUP_ALLOC TableItem *item = alloc_zeroed(1, sizeof(*item) + repo.size);
+        char *at = (char *)(item + 1);
+        int r;
+
+        if (!item)
+                return error_trace(-ENOMEM);
+        item->a = table_item_text(&at, repo);
+        item->b = TEXT("");
+        r = text_table_put(&catalog->private, item);
+        if (r == 0)
+                (void)STEAL(item);
+        return r;
+}
+
+int catalog_set_private(Catalog *catalog, Text repo, bool private)
+{
+        TableItem *item = find_private(catalog, repo);
+
+        if (private)
+                return item ? 0 : add_private(catalog, repo);
+        if (item) {
+                text_table_remove(&catalog->private, item);
+                alloc_free(item);
+        }
+        return 0;
 }
 
 /* --- refusals --- */

@@ -26,7 +26,6 @@ typedef struct Revision {
         Text final_commit;
         int64_t at_s;      /* when the Hub said so */
         bool asked;        /* by us; false: found in the cache */
-        bool with_token;   /* not to be had anonymously */
         int64_t tried_s;   /* when the Hub was last asked again, whatever came of it */
 } Revision;
 
@@ -54,7 +53,6 @@ typedef struct RevisionFacts {
         Text final_commit; /* absent: `commit` */
         int64_t at_s;
         bool asked;
-        bool with_token;
 } RevisionFacts;
 
 typedef struct Publisher {
@@ -90,6 +88,11 @@ Revision *catalog_next_revision(const Catalog *catalog, const Revision *revision
 
 /* The commits in order of repository and commit, in the arena: for pages. 0, -ENOMEM. */
 int catalog_list_known(const Catalog *catalog, Arena *arena, Known ***ret_known, size_t *ret_n);
+
+/* Whether the repository's kernels are not to be had anonymously: it is so for all
+ * of them, by whatever name they are asked for. 0, -ENOMEM. */
+bool catalog_is_private(const Catalog *catalog, Text repo);
+int catalog_set_private(Catalog *catalog, Text repo, bool private);
 
 /* What was refused is refused again for a while; best effort. */
 void catalog_refuse(Catalog *catalog, Text repo, Text revision, const Fault *fault, int64_t now_s);

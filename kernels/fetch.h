@@ -88,7 +88,7 @@ typedef struct FetchedReceipt {
 typedef struct FetchResult {
         Arena arena;
         bool asked;        /* the Hub was asked which commit it is */
-        bool with_token;   /* it is not to be had anonymously */
+        bool with_token;   /* the final repository was asked for with the token */
         Text commit;       /* absent: it did not come so far */
         Text final_repo;   /* likewise */
         Text final_commit;

@@ -183,7 +183,7 @@ int fetch_conclude(Fetch *fetch)
         const Policy *policy = fetch->order->policy;
         int r = copy_commit(fetch);
 
-        fetch->result->with_token = policy_is_private(policy, fetch->order->repo) || policy_is_private(policy, fetch->repo);
+        fetch->result->with_token = policy_is_private(policy, fetch->repo);
         if (!r && fetch->listed)
                 r = fetch_make_known(fetch, &fetch->result->known);
         return r;

@@ -696,3 +696,39 @@ def test_a_publisher_who_is_trusted_no_more_is_not(make_fetching, hub):
     until(lambda: hub.counts()["overview"] and not daemon.status()["fetches"], "the Hub was asked")
     assert fault_of(daemon.peer().fetch).name == "untrusted"
     assert fault_of(daemon.peer(offline=True).fetch).name == "untrusted"
+
+
+def test_what_was_private_is_so_by_every_name(make_fetching, hub):
+    token = "hf_secret"
+    commit = hub.add_repository("org/private", {"v1": kernel_files()}, private=True, tokens=[token])["v1"]
+    daemon = make_fetching()
+    daemon.configure(trust={"private": ["org/private"]}).start(HF_TOKEN=token)
+    peer = daemon.peer()
+    assert peer.fetch("org/private")["state"] == "ready"
+    assert peer.fetch("org/private", revision=commit)["state"] == "ready"
+
+    def is_refused():
+        peer = daemon.peer()
+        ways = [{}, {"revision": "v1"}, {"revision": commit}, {"revision": commit, "fresh": True}, {"revision": "main"}]
+        assert {fault_of(peer.fetch, "org/private", **way).name for way in ways} == {"denied-by-policy"}
+        assert fault_of(peer.call, "variants", repo="org/private", version=1).name == "denied-by-policy"
+
+    daemon.configure(trust={"private": []})
+    is_refused()
+    daemon.restart(HF_TOKEN=token)
+    is_refused()
+    daemon.configure(trust={"private": ["org/private"]})
+    assert daemon.peer().fetch("org/private", revision=commit)["state"] == "ready"
+
+
+def test_what_is_private_no_more_is_had_after_a_refresh(make_fetching, hub):
+    token = "hf_secret"
+    files = {"v1": kernel_files()}
+    hub.add_repository("org/private", files, private=True, tokens=[token], trusted=True)
+    daemon = make_fetching()
+    daemon.configure(trust={"private": ["org/private"]}).start(HF_TOKEN=token)
+    assert daemon.peer().fetch("org/private")["state"] == "ready"
+    daemon.configure(trust={"private": []})
+    hub.add_repository("org/private", files)
+    daemon.ask("refresh", repo="org/private", version=1)
+    assert daemon.peer().fetch("org/private")["state"] == "ready"

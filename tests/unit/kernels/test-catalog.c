@@ -35,16 +35,32 @@ START_TEST(test_revision)
         ck_assert(text_equal(found->commit, TEXT(A)) && text_equal(found->final_commit, TEXT(A)));
         ck_assert(text_equal(found->final_repo, REPO) && !revision_is_redirected(found));
         ck_assert(text_equal(revision_repo(found), REPO) && text_equal(revision_name(found), TEXT("main")));
-        ck_assert(found->at_s == NOW && found->asked && !found->with_token && found->tried_s == 0);
+        ck_assert(found->at_s == NOW && found->asked && found->tried_s == 0);
         facts = (RevisionFacts){ .repo = REPO, .revision = TEXT("v1"), .commit = TEXT(A), .final_repo = TEXT("p/q"),
-                                 .final_commit = TEXT(B), .with_token = true };
+                                 .final_commit = TEXT(B) };
         ck_assert_int_eq(catalog_put_revision(catalog, &facts), 0);
         found = catalog_revision(catalog, REPO, TEXT("v1"));
         ck_assert(text_equal(found->final_repo, TEXT("p/q")) && text_equal(found->final_commit, TEXT(B)));
-        ck_assert(revision_is_redirected(found) && found->with_token && !found->asked);
+        ck_assert(revision_is_redirected(found) && !found->asked);
         ck_assert_ptr_null(catalog_revision(catalog, TEXT("p/q"), TEXT("v1")));
         ck_assert_ptr_nonnull(catalog_next_revision(catalog, catalog_next_revision(catalog, NULL)));
         ck_assert_ptr_null(catalog_next_revision(catalog, catalog_next_revision(catalog, catalog_next_revision(catalog, NULL))));
+}
+END_TEST
+
+START_TEST(test_private)
+{
+        CLEANUP(catalog_freep) Catalog *catalog = make();
+        char name[] = "private/one";
+
+        ck_assert(!catalog_is_private(catalog, REPO));
+        ck_assert_int_eq(catalog_set_private(catalog, REPO, false), 0);
+        for (int i = 0; i < 2; i++) /* said twice is the same */
+                ck_assert_int_eq(catalog_set_private(catalog, text_of(name), true), 0);
+        name[0] = 'x';
+        ck_assert(catalog_is_private(catalog, TEXT("private/one")) && !catalog_is_private(catalog, REPO));
+        ck_assert_int_eq(catalog_set_private(catalog, TEXT("private/one"), false), 0);
+        ck_assert(!catalog_is_private(catalog, TEXT("private/one")));
 }
 END_TEST
 
@@ -285,5 +301,5 @@ START_TEST(test_torture)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/catalog", test_revision, test_revision_generation, test_revision_of_itself, test_known,
+FIXTURE_MAIN("kernels/catalog", test_revision, test_private, test_revision_generation, test_revision_of_itself, test_known,
              test_list_known, test_publisher, test_refusal, test_refusals_full, test_torture)

@@ -315,6 +315,15 @@ int fetch_find_publisher(Fetch *fetch)
                          take_overview, NULL, fetch->repo);
 }
 
+/* Who only looks is told, not refused. What is in force stays trusted by whoever
+ * trusted it, until he acquires it again; a repository that has just moved was trusted by nobody. */
+static bool is_judged_later(const Fetch *fetch)
+{
+        bool as_before = !fetch->moved || text_equal(fetch->repo, fetch->order->last_final_repo);
+
+        return fetch->order->goal < FETCH_FILES || (fetch->order->judged_later && as_before);
+}
+
 int fetch_judge(Fetch *fetch, Fault *fault)
 {
         CLEANUP_ARENA Arena arena = ARENA_NULL;
@@ -325,10 +334,7 @@ int fetch_judge(Fetch *fetch, Fault *fault)
 
         if (r == POLICY_ASK)
                 return ask_publisher(fetch, why);
-        /* Who only looks is told, not refused. */
-        if (r == POLICY_FAULT && fault->name == FAULT_UNTRUSTED && (fetch->order->judged_later || fetch->order->goal < FETCH_FILES))
-                return 0;
-        return r;
+        return r == POLICY_FAULT && fault->name == FAULT_UNTRUSTED && is_judged_later(fetch) ? 0 : r;
 }
 
 int fetch_find_commit(Fetch *fetch, Fault *fault)

@@ -326,6 +326,12 @@ def kernel_files(variant="torch-cpu", files=None, **more):
     return {**made, f"build/{variant}/metadata.json": metadata(files, **more)}
 
 
+def redirect_to(repo, revision=None):
+    """The files by which a repository says that it has moved."""
+    text = f'kind = "redirect"\ndestination = "{repo}"\n' + (f'revision = "{revision}"\n' if revision else "")
+    return {"kernel-status.toml": text.encode()}
+
+
 def tree_of(folder):
     """All that is below a folder: type, permissions, and size or target, by path."""
     found = {}

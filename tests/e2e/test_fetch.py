@@ -13,7 +13,7 @@ import pytest
 
 import harness
 import hub as double
-from harness import blob_name, fault_of, kernel_files, query, tree_of, until
+from harness import blob_name, fault_of, kernel_files, query, redirect_to, tree_of, until
 
 VARIANT = "build/torch-cpu"
 
@@ -428,11 +428,6 @@ def test_a_new_name_is_judged_as_well(make_fetching, hub):
     fault = fault_of(peer.fetch, "good/name", trust_remote_code=True)
     assert fault.name == "untrusted" and "evil/name" in fault.message
     assert not hub.counts()["files"] and peer.fetch("evil/name")["state"] == "ready"
-
-
-def redirect_to(repo, revision=None):
-    text = f'kind = "redirect"\ndestination = "{repo}"\n' + (f'revision = "{revision}"\n' if revision else "")
-    return {"kernel-status.toml": text.encode()}
 
 
 def test_a_redirect_leads_on_with_the_version_asked_for(fetching, hub):

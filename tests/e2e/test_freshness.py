@@ -7,7 +7,7 @@ import pytest
 
 import harness
 from conftest import needs_root
-from harness import fault_of, kernel_files, query, until
+from harness import fault_of, kernel_files, query, redirect_to, until
 
 GPU = {"backend": "cu128", "cpu": "x86_64", "os": "linux"}
 
@@ -388,3 +388,16 @@ def test_what_was_found_is_believed_for_everybody(make_fetching, hub):
     hub.move_branch("org/name", "v2", to="v1", write={"README.md": b"# two\n"})
     peer.fetch(version=2, fresh=True)
     assert fetch_gpu(peer, version=2)["variant"] == "torch-cuda"
+
+
+def test_a_move_to_a_publisher_who_is_not_trusted_takes_no_effect(make_fetching, hub):
+    commit = hub.add_repository("org/name", {"v1": OLD})["v1"]
+    hub.add_repository("other/new", {"v1": NEW}, trusted=False)
+    daemon = make_fetching()
+    daemon.configure(fresh_s=0).start()
+    daemon.peer().fetch()
+    hub.move_branch("org/name", "v1", write=redirect_to("other/new"))
+    assert daemon.peer().fetch()["commit"] == commit
+    until(lambda: "other, whom the Hub does not trust" in daemon.log(), "the move is refused")
+    assert daemon.peer().fetch()["commit"] == commit
+    assert (daemon.repository("org/name") / "refs" / "v1").read_text() == commit

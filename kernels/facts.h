@@ -10,6 +10,7 @@
 
 #define FACT_MAX_AGE_S (30 * 24 * 3600)  /* of uses and events (design, section 5) */
 #define FACT_MAX_EVENTS 100000           /* (design, section 5) */
+#define FACT_MAX_USES 16                 /* of one domain and revision; guess, who serves more kinds of GPU names environments */
 #define FACT_FINGERPRINT 32
 
 typedef enum FactKind {
@@ -73,7 +74,8 @@ typedef struct FactReceipt {
         int64_t used_s;
 } FactReceipt;
 
-/* Who acquired what. Key: all but at_s; forgotten after FACT_MAX_AGE_S. */
+/* Who acquired what. Key: all but at_s; forgotten after FACT_MAX_AGE_S, and of a
+ * domain and revision but for the newest FACT_MAX_USES. Read oldest first. */
 typedef struct FactUse {
         int64_t domain_uid;
         Text repo;

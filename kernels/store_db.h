@@ -73,6 +73,9 @@ int store_db_count_named(StoreDb *db, size_t *ret_n, StoreProblem *problem);
 /* In the place of the one with its key. */
 int store_db_put_fact(StoreDb *db, const Fact *fact, StoreProblem *problem);
 
+/* Drops all but the newest FACT_MAX_USES of the domain and revision of this one. */
+int store_db_trim_share(StoreDb *db, const FactUse *use, StoreProblem *problem);
+
 /* Drops what is too old, of at most so many of the oldest events also what is too much. */
 int store_db_trim_uses(StoreDb *db, int64_t now_s, StoreProblem *problem);
 int store_db_trim_events(StoreDb *db, int64_t now_s, size_t most, StoreProblem *problem);

@@ -102,6 +102,12 @@ int store_db_put_fact(StoreDb *db, const Fact *fact, StoreProblem *problem)
         return r;
 }
 
+int store_db_trim_share(StoreDb *db, const FactUse *use, StoreProblem *problem)
+{
+        return store_db_run(db, STATEMENT_TRIM_SHARE, problem, "itti", use->domain_uid, use->repo, use->revision,
+                            (int64_t)FACT_MAX_USES);
+}
+
 int store_db_trim_uses(StoreDb *db, int64_t now_s, StoreProblem *problem)
 {
         return store_db_run(db, STATEMENT_TRIM_USES, problem, "i", now_s - FACT_MAX_AGE_S);

@@ -54,8 +54,12 @@
         S(READ_CORRUPT, "SELECT repo, commit_id, variant, message FROM corrupt") \
         S(READ_COMPLETE, "SELECT repo, commit_id, variant FROM complete") \
         S(READ_RECEIPT, "SELECT path, variant, fingerprint, used_s FROM receipt") \
-        S(READ_USE, "SELECT domain, repo, revision, environment, device, capability, arch, at_s FROM use") \
+        S(READ_USE, "SELECT domain, repo, revision, environment, device, capability, arch, at_s FROM use" \
+          " ORDER BY at_s") \
         S(TRIM_USES, "DELETE FROM use WHERE at_s < ?1") \
+        S(TRIM_SHARE, "DELETE FROM use WHERE domain = ?1 AND repo = ?2 AND revision = ?3" \
+          " AND (environment, device, capability, arch) NOT IN (SELECT environment, device, capability, arch FROM use" \
+          " WHERE domain = ?1 AND repo = ?2 AND revision = ?3 ORDER BY at_s DESC LIMIT ?4)") \
         S(TRIM_EVENTS, "DELETE FROM event WHERE number IN (SELECT number FROM event ORDER BY number LIMIT ?2)" \
           " AND (at_s < ?1 OR number <= (SELECT max(number) FROM event) - ?3)") \
         S(READ_EVENTS, "SELECT number, at_s, uid, pid, what, layer, repo, commit_id, variant, outcome FROM event" \

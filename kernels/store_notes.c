@@ -106,13 +106,20 @@ static int trim(Store *store, const FactRun *facts, StoreProblem *problem)
         return r;
 }
 
+static int put_fact(Store *store, const Fact *fact, StoreProblem *problem)
+{
+        int r = store_db_put_fact(store->db, fact, problem);
+
+        return r || fact->kind != FACT_USE ? r : store_db_trim_share(store->db, &fact->use, problem);
+}
+
 static int try_facts(Store *store, const void *what, StoreProblem *problem)
 {
         const FactRun *facts = what;
         int r = store_db_begin(store->db, false, problem);
 
         for (size_t i = 0; !r && i < facts->n; i++)
-                r = store_db_put_fact(store->db, &facts->items[i], problem);
+                r = put_fact(store, &facts->items[i], problem);
         if (!r)
                 r = trim(store, facts, problem);
         if (!r)

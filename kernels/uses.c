@@ -62,20 +62,59 @@ static int list_new(Uses *uses, Text repo, Text revision, UseList **ret_list)
         return 0;
 }
 
-/* The place of the same use, else a free one, else that of the oldest. */
-static Use *find_place(UseList *list, const Target *target, int64_t uid)
+static Use *find_same(UseList *list, const Target *target, int64_t uid)
 {
-        Use *oldest = &list->uses[0];
+        for (size_t i = 0; i < list->n; i++)
+                if (list->uses[i].uid == uid && target_is_same(list->uses[i].target, target))
+                        return &list->uses[i];
+        return NULL;
+}
+
+static Use *find_oldest(UseList *list, int64_t uid, size_t *ret_n)
+{
+        Use *oldest = NULL;
+
+        *ret_n = 0;
+        for (size_t i = 0; i < list->n; i++) {
+                if (list->uses[i].uid != uid)
+                        continue;
+                if (!oldest || list->uses[i].at_s < oldest->at_s)
+                        oldest = &list->uses[i];
+                (*ret_n)++;
+        }
+        return oldest;
+}
+
+/* Of a full list: the oldest of who has the most in it. */
+static Use *find_dispensable(UseList *list)
+{
+        Use *found = NULL;
+        size_t n, most = 0;
 
         for (size_t i = 0; i < list->n; i++) {
-                Use *use = &list->uses[i];
+                Use *oldest = find_oldest(list, list->uses[i].uid, &n);
 
-                if (use->uid == uid && target_is_same(use->target, target))
-                        return use;
-                if (use->at_s < oldest->at_s)
-                        oldest = use;
+                if (n > most || (n == most && oldest->at_s < found->at_s)) {
+                        found = oldest;
+                        most = n;
+                }
         }
-        return list->n < USES_PER_REVISION ? &list->uses[list->n++] : oldest;
+        return found;
+}
+
+/* The place of the same use; else, of who has his share, that of his oldest;
+ * else a free one, if need be made free. */
+static Use *find_place(UseList *list, const Target *target, int64_t uid)
+{
+        Use *same = find_same(list, target, uid), *oldest;
+        size_t n;
+
+        if (same)
+                return same;
+        oldest = find_oldest(list, uid, &n);
+        if (n >= USES_PER_DOMAIN)
+                return oldest;
+        return list->n < USES_PER_REVISION ? &list->uses[list->n++] : find_dispensable(list);
 }
 
 int uses_note(Uses *uses, Text repo, Text revision, Target *target, int64_t uid, int64_t now_s, bool *ret_is_news)

@@ -3,11 +3,13 @@
  * when it is here for all of them. The loop's. */
 #pragma once
 
+#include "kernels/facts.h"
 #include "kernels/target.h"
 #include "kernels/text_table.h"
 
 #define USES_MAX_AGE_S (30 * 24 * 3600) /* design, section 4 */
-#define USES_PER_REVISION 64            /* the least recently seen goes; as the environments of a domain */
+#define USES_PER_DOMAIN FACT_MAX_USES   /* of a revision: the domain's own least recently seen goes */
+#define USES_PER_REVISION 64            /* of all domains: the least recently seen of the one that has the most goes */
 
 typedef struct Use {
         Target *target; /* counted */
@@ -21,7 +23,9 @@ int uses_new(uint64_t key, Uses **ret_uses);
 Uses *uses_free(Uses *uses);
 DEFINE_CLEANUP(Uses *, uses_free)
 
-/* Notes one; the target is counted up where it is new. *ret_is_news: it is new,
+/* Notes one, and forgets one of those that are too many then; of uses that are
+ * read back, the oldest must come first, so that it is the oldest that go. The
+ * target is counted up where it is new. *ret_is_news: it is new,
  * or was last noted over an hour ago, and so is worth writing down. 0, -ENOMEM. */
 int uses_note(Uses *uses, Text repo, Text revision, Target *target, int64_t uid, int64_t now_s, bool *ret_is_news);
 

@@ -147,12 +147,37 @@ START_TEST(test_uses)
         ck_assert_uint_eq(facts->n_uses, 2);
         again();
         ck_assert_uint_eq(facts->n_uses, 2);
-        ck_assert(text_equal(facts->uses[0].repo, TEXT("o/now")));
+        ck_assert(text_equal(facts->uses[0].repo, TEXT("o/recent"))); /* the oldest first */
+        ck_assert(text_equal(facts->uses[1].repo, TEXT("o/now")));
         end();
         /* When it is opened, too. */
         ck_assert_int_eq(store_open(fixture_folder(), &store), 0);
         ck_assert_int_eq(store_facts(store, NOW_S + 2 * DAY_S, &facts), 0);
         ck_assert_uint_eq(facts->n_uses, 1);
+        end();
+}
+END_TEST
+
+/* Of one domain and revision the newest are kept, whatever others have. */
+START_TEST(test_uses_share)
+{
+        Fact other = use("o/n", NOW_S - DAY_S), mine = use("o/n", NOW_S), elsewhere = use("o/elsewhere", NOW_S - DAY_S);
+
+        other.use.domain_uid = 8;
+        begin();
+        note(&other);
+        note(&elsewhere);
+        for (int i = 0; i < 3 * FACT_MAX_USES; i++) {
+                mine.use.capability = 3 * FACT_MAX_USES - i;
+                mine.use.at_s = NOW_S + i;
+                note(&mine);
+        }
+        again();
+        ck_assert_uint_eq(facts->n_uses, 2 + FACT_MAX_USES);
+        ck_assert_int_eq(facts->uses[0].at_s, NOW_S - DAY_S);
+        ck_assert_int_eq(facts->uses[1].at_s, NOW_S - DAY_S);
+        for (size_t i = 0; i < FACT_MAX_USES; i++)
+                ck_assert_int_eq(facts->uses[2 + i].capability, (int64_t)(FACT_MAX_USES - i));
         end();
 }
 END_TEST
@@ -354,5 +379,5 @@ START_TEST(test_no_memory)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/store_notes", test_kinds, test_replaced, test_uses, test_events, test_many_events,
+FIXTURE_MAIN("kernels/store_notes", test_kinds, test_replaced, test_uses, test_uses_share, test_events, test_many_events,
              test_named, test_too_many_named, test_dropped, test_keeps_nothing, test_no_memory)

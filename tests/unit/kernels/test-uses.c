@@ -87,20 +87,58 @@ START_TEST(test_of)
 }
 END_TEST
 
-/* The one that was seen longest ago makes room. */
+/* Of who has his share, the one that was seen longest ago makes room. */
+START_TEST(test_share)
+{
+        CLEANUP(uses_freep) Uses *uses = make();
+
+        note(uses, "main", 90, 2, NOW - DAY);
+        for (int i = 0; i < USES_PER_DOMAIN; i++)
+                note(uses, "main", 100 + i, 1, i == 7 ? NOW : NOW + DAY);
+        ck_assert_uint_eq(n_of(uses, "main", NOW + DAY), USES_PER_DOMAIN + 1);
+        ck_assert(note(uses, "main", 900, 1, NOW + DAY));
+        ck_assert_uint_eq(n_of(uses, "main", NOW + DAY), USES_PER_DOMAIN + 1);
+        ck_assert(!note(uses, "main", 106, 1, NOW + DAY));
+        ck_assert(!note(uses, "main", 900, 1, NOW + DAY));
+        ck_assert(!note(uses, "main", 100, 1, NOW + DAY));
+        ck_assert(!note(uses, "main", 90, 2, NOW - DAY)); /* though older, not his */
+        ck_assert(note(uses, "main", 107, 1, NOW + DAY)); /* that was it */
+        ck_assert(note(uses, "v1", 107, 1, NOW + DAY));
+}
+END_TEST
+
+/* However many one domain comes with, those of the others stay. */
+START_TEST(test_flood)
+{
+        CLEANUP(uses_freep) Uses *uses = make();
+
+        for (int i = 0; i < 3; i++)
+                note(uses, "main", 90 + i, 2 + i, NOW);
+        for (int i = 0; i < 10 * USES_PER_REVISION; i++)
+                note(uses, "main", 1000 + i, 1, NOW + i);
+        ck_assert_uint_eq(n_of(uses, "main", NOW), 3 + USES_PER_DOMAIN);
+        for (int i = 0; i < 3; i++)
+                ck_assert(!note(uses, "main", 90 + i, 2 + i, NOW));
+}
+END_TEST
+
+/* With no room for anybody's more, who has the most gives up his oldest. */
 START_TEST(test_full)
 {
         CLEANUP(uses_freep) Uses *uses = make();
 
-        for (int i = 0; i < USES_PER_REVISION; i++)
-                note(uses, "main", 100 + i, 1, i == 7 ? NOW : NOW + DAY);
+        note(uses, "main", 50, 9, NOW - DAY);
+        for (int i = 0; i < USES_PER_REVISION - 1; i++)
+                note(uses, "main", 100 + i, i / USES_PER_DOMAIN, i == 20 ? NOW : NOW + DAY);
         ck_assert_uint_eq(n_of(uses, "main", NOW + DAY), USES_PER_REVISION);
-        ck_assert(note(uses, "main", 900, 1, NOW + DAY));
+        ck_assert(note(uses, "main", 900, 8, NOW + DAY));
         ck_assert_uint_eq(n_of(uses, "main", NOW + DAY), USES_PER_REVISION);
-        ck_assert(!note(uses, "main", 106, 1, NOW + DAY));
-        ck_assert(!note(uses, "main", 900, 1, NOW + DAY));
-        ck_assert(!note(uses, "main", 100, 1, NOW + DAY));
-        ck_assert(note(uses, "main", 107, 1, NOW)); /* that was it */
+        ck_assert(!note(uses, "main", 50, 9, NOW - DAY));
+        ck_assert(!note(uses, "main", 900, 8, NOW + DAY));
+        for (int i = 0; i < USES_PER_REVISION - 1; i++)
+                if (i != 20)
+                        ck_assert(!note(uses, "main", 100 + i, i / USES_PER_DOMAIN, NOW + DAY));
+        ck_assert(note(uses, "main", 120, 1, NOW + DAY)); /* that was it */
 }
 END_TEST
 
@@ -157,4 +195,4 @@ START_TEST(test_torture)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/uses", test_news, test_of, test_full, test_seen, test_torture)
+FIXTURE_MAIN("kernels/uses", test_news, test_of, test_share, test_flood, test_full, test_seen, test_torture)

@@ -10,6 +10,8 @@
 #include "daemon/log.h"
 #include "kernels/cache_scan.h"
 #include "kernels/environment_pack.h"
+#include "kernels/facts_find.h"
+#include "kernels/text_table.h"
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
 
@@ -110,35 +112,52 @@ static int know_uses(Hub *hub, const Facts *facts)
 
 /* --- what is on disk, seen in the light of that --- */
 
+typedef struct GatheredVariant {
+        TableItem item; /* name */
+        KnownVariant known;
+} GatheredVariant;
+
 /* The variants of one commit that are being put together. */
 typedef struct Gathered {
         Arena arena;
-        KnownVariant *variants;
-        size_t n;
-        size_t capacity;
+        TextTable table;
         bool listed;
 } Gathered;
 
+static void gathered_deinit(Gathered *gathered)
+{
+        (void)text_table_take_all(&gathered->table);
+        arena_deinit(&gathered->arena);
+}
+
 static int gather(Gathered *gathered, Text name, KnownVariant **ret_variant)
 {
-        for (size_t i = 0; i < gathered->n; i++)
-                if (text_equal(gathered->variants[i].name, name)) {
-                        *ret_variant = &gathered->variants[i];
-                        return 0;
-                }
-        if (gathered->n == gathered->capacity) {
-                size_t capacity = gathered->capacity ? 2 * gathered->capacity : 64;
-                KnownVariant *grown = arena_zeroed(&gathered->arena, capacity, sizeof(*grown));
+        GatheredVariant *variant = (GatheredVariant *)text_table_find(&gathered->table, name, TEXT(""));
+        int r = 0;
 
-                if (!grown)
+        if (!variant) {
+                variant = arena_zeroed(&gathered->arena, 1, sizeof(*variant));
+                if (!variant)
                         return error_trace(-ENOMEM);
-                if (gathered->n)
-                        memcpy(grown, gathered->variants, gathered->n * sizeof(*grown));
-                gathered->variants = grown;
-                gathered->capacity = capacity;
+                variant->item.a = variant->known.name = name;
+                variant->item.b = TEXT("");
+                r = text_table_put(&gathered->table, &variant->item);
         }
-        *ret_variant = &gathered->variants[gathered->n++];
-        (*ret_variant)->name = name;
+        *ret_variant = &variant->known;
+        return r;
+}
+
+/* All of them in a row. */
+static int gathered_list(Gathered *gathered, KnownVariant **ret_variants)
+{
+        KnownVariant *variants = arena_zeroed(&gathered->arena, gathered->table.n + 1, sizeof(*variants));
+        size_t n = 0;
+
+        if (!variants)
+                return error_trace(-ENOMEM);
+        for (TableItem *item = text_table_next(&gathered->table, NULL); item; item = text_table_next(&gathered->table, item))
+                variants[n++] = ((GatheredVariant *)item)->known;
+        *ret_variants = variants;
         return 0;
 }
 
@@ -158,15 +177,6 @@ static int gather_names(Gathered *gathered, Text names)
         return r;
 }
 
-static bool was_completed(const Facts *facts, Text repo, Text commit, Text variant)
-{
-        for (size_t i = 0; i < facts->n_completes; i++)
-                if (text_equal(facts->completes[i].variant, variant) && text_equal(facts->completes[i].commit, commit) &&
-                    text_equal(facts->completes[i].repo, repo))
-                        return true;
-        return false;
-}
-
 /* What neither a list nor a digest shows to be complete, and nothing shows not to
  * be, is taken as such only where the Hub cannot be asked: its own client does so. */
 static bool is_complete(const Hub *hub, const Facts *facts, Text repo, Text commit, const CachedVariant *cached)
@@ -174,7 +184,7 @@ static bool is_complete(const Hub *hub, const Facts *facts, Text repo, Text comm
         if (cached->fault.name != FAULT_NONE)
                 return false;
         return cached->complete ||
-               (cached->whole && (hub_is_offline(hub) || was_completed(facts, repo, commit, cached->name)));
+               (cached->whole && (hub_is_offline(hub) || facts_was_completed(facts, repo, commit, cached->name)));
 }
 
 static int gather_disk(const Hub *hub, Gathered *gathered, const Facts *facts, Text repo, const CachedCommit *commit)
@@ -200,34 +210,25 @@ static int gather_disk(const Hub *hub, Gathered *gathered, const Facts *facts, T
 static int gather_corrupt(Gathered *gathered, const Facts *facts, Text repo, Text commit)
 {
         KnownVariant *variant;
+        size_t n;
+        const FactCorrupt *corrupts = facts_corrupts(facts, repo, commit, &n);
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < facts->n_corrupts; i++) {
-                const FactCorrupt *fact = &facts->corrupts[i];
-
-                if (!text_equal(fact->commit, commit) || !text_equal(fact->repo, repo))
-                        continue;
-                r = gather(gathered, fact->variant, &variant);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                r = gather(gathered, corrupts[i].variant, &variant);
                 if (r == 0)
-                        variant->corrupt = fact->message;
+                        variant->corrupt = corrupts[i].message;
         }
         return r;
-}
-
-static const FactListing *find_listing(const Facts *facts, Text repo, Text commit)
-{
-        for (size_t i = 0; i < facts->n_listings; i++)
-                if (text_equal(facts->listings[i].commit, commit) && text_equal(facts->listings[i].repo, repo))
-                        return &facts->listings[i];
-        return NULL;
 }
 
 /* `cached` NULL: nothing of it is on disk. */
 static int know_commit(Hub *hub, const Facts *facts, Text repo, Text commit, const CachedCommit *cached)
 {
-        const FactListing *listing = find_listing(facts, repo, commit);
+        const FactListing *listing = facts_listing(facts, repo, commit);
         CLEANUP(known_unrefp) Known *known = NULL;
-        Gathered gathered = { 0 };
+        Gathered gathered = { .table = TEXT_TABLE_OF(hub->key) };
+        KnownVariant *variants = NULL;
         int r = listing ? gather_names(&gathered, listing->variants) : 0;
 
         if (r == 0 && cached)
@@ -235,10 +236,12 @@ static int know_commit(Hub *hub, const Facts *facts, Text repo, Text commit, con
         if (r == 0)
                 r = gather_corrupt(&gathered, facts, repo, commit);
         if (r == 0)
-                r = known_new(repo, commit, gathered.listed, gathered.variants, gathered.n, &known);
+                r = gathered_list(&gathered, &variants);
+        if (r == 0)
+                r = known_new(repo, commit, gathered.listed, variants, gathered.table.n, &known);
         if (r == 0)
                 r = catalog_put_known(hub->catalog, known);
-        arena_deinit(&gathered.arena);
+        gathered_deinit(&gathered);
         return r;
 }
 
@@ -335,6 +338,8 @@ static int scan_new(Hub *hub, Facts *facts, HubScan **ret_scan)
         scan->facts = facts ? facts : alloc_zeroed(1, sizeof(*facts));
         if (!scan->facts)
                 r = error_trace(-ENOMEM);
+        else
+                facts_sort(scan->facts);
         if (r == 0 && hub->cache)
                 r = cache_scan_new(hub->cache, &scan->scan);
         if (r < 0) {

@@ -55,11 +55,14 @@ static int call_complete(Call *call, kd_error *error)
 int call_new(kd_client *client, MethodNumber method, const void *message, Call **ret_call, kd_error *error)
 {
         CLEANUP(call_freep) Call *call = NULL;
+        const char *missing = NULL;
         int r;
 
         r = call_prepare(client, method, &call);
         if (!r)
-                r = codec_encode(method_table[method].params, message, true, &call->frame);
+                r = codec_encode_naming(method_table[method].params, message, true, &call->frame, &missing);
+        if (missing)
+                return failure_set(error, r, "%s needs %s: say it", method_table[method].name, missing);
         if (r < 0)
                 return failure_memory(error);
         r = call_complete(call, error);

@@ -61,8 +61,8 @@ typedef struct Calls {
 } Calls;
 
 /* Makes a call from a message struct, or from a value (NULL: an empty map). 0,
- * -ENOMEM, -EINVAL: a value that is nested too deeply, or KD_TOO_LARGE: more
- * than a frame holds. */
+ * -ENOMEM, -EINVAL: a struct that lacks what must be there, a value that is
+ * nested too deeply, or KD_TOO_LARGE: more than a frame holds. */
 int call_new(kd_client *client, MethodNumber method, const void *message, Call **ret_call, kd_error *error);
 int call_new_value(kd_client *client, MethodNumber method, const Value *params, Call **ret_call, kd_error *error);
 Call *call_free(Call *call);

@@ -80,9 +80,30 @@ static int answer_too_large(Session *session, uint32_t id, size_t start, size_t 
         return r < 0 ? r : 1;
 }
 
+/* Replaces an answer that cannot be written: a fault of ours, but in this one result. */
+static int answer_incomplete(Session *session, uint32_t id, MethodNumber method, size_t start, const char *missing)
+{
+        LogFields fields = LOG_FIELDS_NULL;
+        Fault fault;
+        int r;
+
+        session_frame_drop(session, start);
+        fields.session = session->number;
+        fields.uid = session->identity.uid;
+        fields.pid = session->identity.pid;
+        fields.error = EINVAL;
+        fields.peer = true;
+        log_error(FAILURE, &fields, "cannot answer %s of process %d of uid %u: the result has no %s, which must be there",
+                  method_table[method].name, session->identity.pid, session->identity.uid, missing);
+        (void)fault_set(&fault, FAULT_INTERNAL, "the daemon could not write the answer; its log says why");
+        r = answer_fault(session, id, &fault);
+        return r < 0 ? r : 1;
+}
+
 int answer_result(Session *session, uint32_t id, MethodNumber method, const void *result, int fd)
 {
         CLEANUP_FD int owned = fd;
+        const char *missing = NULL;
         Buffer *buffer;
         size_t start, size;
         int r;
@@ -90,7 +111,9 @@ int answer_result(Session *session, uint32_t id, MethodNumber method, const void
         buffer = session_frame_begin(session, &start);
         r = buffer ? envelope_write_answer(buffer, id) : -ENOMEM;
         if (r == 0)
-                r = codec_encode(method_table[method].result, result, false, buffer);
+                r = codec_encode_naming(method_table[method].result, result, false, buffer, &missing);
+        if (missing)
+                return answer_incomplete(session, id, method, start, missing);
         if (r < 0) {
                 session_frame_drop(session, start);
                 session_close(session);

@@ -35,7 +35,7 @@ typedef int (*RequestHandler)(Request *request);
 FrameVerdict dispatch_frame(void *data, Session *session, Text payload, const char **ret_reason);
 
 /* Writes an answer frame; fd >= 0 goes with it and is closed here in any case.
- * 0; 1: the result is over the limit, and the asker is told so instead;
- * negative, after which the session is closing. */
+ * 0; 1: the result is over the limit or lacks a key that must be there, and the
+ * asker is told so instead; negative, after which the session is closing. */
 int answer_result(Session *session, uint32_t id, MethodNumber method, const void *result, int fd);
 int answer_fault(Session *session, uint32_t id, const Fault *fault);

@@ -206,13 +206,17 @@ int handle_clients(Request *request)
 
 /* --- mapping.list --- */
 
-/* 0: it fits into a frame, 1: it does not. */
+/* 0: it fits into a frame, or cannot be answered anyhow, of which answer_result
+ * tells; 1: it does not fit. */
 static int page_measure(const MsgMappingListResult *result)
 {
         CLEANUP_BUFFER Buffer buffer = BUFFER_NULL;
+        const char *missing;
         int r;
 
-        r = codec_encode(&schema_MappingListResult, result, false, &buffer);
+        r = codec_encode_naming(&schema_MappingListResult, result, false, &buffer, &missing);
+        if (missing)
+                return 0;
         return r < 0 ? r : buffer.size > LIMIT_MESSAGE_OUT - 64;
 }
 

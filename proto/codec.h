@@ -50,8 +50,13 @@ int codec_decode(const SchemaStruct *schema, const uint8_t *bytes, size_t size, 
 
 /* Appends the message as a map with all its keys (absent ones as nil), or,
  * `sparse`, without those that may be nil and are absent, false, or an empty
- * list or table. 0 or -ENOMEM; on failure part of it may be appended. */
+ * list or table. 0; -ENOMEM; -EINVAL: a text or map that must be there is not;
+ * on failure part of it may be appended. */
 int codec_encode(const SchemaStruct *schema, const void *message, bool sparse, Buffer *buffer);
+
+/* The same. *ret_missing: with -EINVAL the name of that key, else NULL. */
+int codec_encode_naming(const SchemaStruct *schema, const void *message, bool sparse, Buffer *buffer,
+                        const char **ret_missing);
 
 /* --- values without a schema, for clients that only pass them on --- */
 

@@ -141,6 +141,28 @@ START_TEST(test_sparse_keeps_what_is_required)
 }
 END_TEST
 
+/* A result that lacks what must be there is refused, wherever it is missing. */
+START_TEST(test_missing)
+{
+        CLEANUP_BUFFER Buffer buffer = BUFFER_NULL;
+        MsgMappingEntry entries[] = { { .layer = TEXT("L"), .source = TEXT("stored") }, { .source = TEXT("stored") } };
+        MsgMappingListResult list = { .entries = { entries, 2 } };
+        MsgEnvironmentSet set = { .environment = NULL };
+        MsgEntry entry = { .layer = TEXT("") };
+        const char *missing = "";
+
+        for (int sparse = 0; sparse < 2; sparse++) {
+                ck_assert_int_eq(codec_encode(&schema_MappingListResult, &list, sparse, &buffer), -EINVAL);
+                ck_assert_int_eq(codec_encode_naming(&schema_MappingListResult, &list, sparse, &buffer, &missing), -EINVAL);
+                ck_assert_str_eq(missing, "layer");
+                ck_assert_int_eq(codec_encode_naming(&schema_EnvironmentSet, &set, sparse, &buffer, &missing), -EINVAL);
+                ck_assert_str_eq(missing, "environment");
+                ck_assert_int_eq(codec_encode_naming(&schema_Entry, &entry, sparse, &buffer, &missing), 0); /* empty is there */
+                ck_assert_ptr_null(missing);
+        }
+}
+END_TEST
+
 static int encode(void)
 {
         CLEANUP_BUFFER Buffer buffer = BUFFER_NULL;
@@ -161,4 +183,5 @@ START_TEST(test_torture)
 END_TEST
 
 FIXTURE_MAIN("proto/codec_encode", test_golden_requests, test_golden_answers, test_golden_notification_and_error,
-             test_all_keys, test_sparse_keeps_what_is_required, test_torture)
+             test_all_keys, test_sparse_keeps_what_is_required, test_missing,
+             test_torture)

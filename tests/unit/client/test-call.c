@@ -110,6 +110,22 @@ START_TEST(test_not_by_name)
 }
 END_TEST
 
+/* Nothing is sent of a struct that lacks what must be there. */
+START_TEST(test_incomplete)
+{
+        MsgEnvironmentSet message = { .environment = NULL };
+        Call *call = NULL;
+        kd_error error;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_greet, NULL);
+
+        ck_assert_int_eq(call_new(client, METHOD_ENVIRONMENT_SET, &message, &call, &error), -EINVAL);
+        ck_assert_ptr_nonnull(strstr(error.message, "environment.set needs environment"));
+        ck_assert_ptr_null(call);
+        end(&peer, client);
+}
+END_TEST
+
 /* The first connection ends with a request unanswered; the second answers. */
 static void script_ends_once(Peer *peer, unsigned n)
 {
@@ -842,7 +858,7 @@ START_TEST(test_resolve_parts)
 }
 END_TEST
 
-FIXTURE_MAIN("client/call", test_value_and_error, test_not_by_name, test_repeated, test_repeated_once, test_idle_end,
-             test_not_idempotent, test_next_refuses, test_loop, test_closed_under_way, test_in_flight,
+FIXTURE_MAIN("client/call", test_value_and_error, test_not_by_name, test_incomplete, test_repeated, test_repeated_once,
+             test_idle_end, test_not_idempotent, test_next_refuses, test_loop, test_closed_under_way, test_in_flight,
              test_threads, test_leader_leaves, test_leader_reads, test_room_for_leader,
              test_leader_ends_first, test_leader_tells, test_broken_is_polled, test_stray_descriptor, test_resolve_parts)

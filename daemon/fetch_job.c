@@ -139,7 +139,8 @@ static int fetch_job_step(Job *step)
         if (begun == 0 && r == FETCH_WAITS)
                 return JOB_PARKED;
         job->pauses = begun == 0 && r == FETCH_PAUSES;
-        if (job->pauses)
+        job->confirms = begun == 0 && r == FETCH_CONFIRMS;
+        if (job->pauses || job->confirms)
                 return 0;
         let_go(job);
         job->refused = r == STEP_FAULT;

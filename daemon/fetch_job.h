@@ -21,6 +21,7 @@ typedef struct FetchJob {
         Fault fault;
         bool refused; /* the fault says why */
         bool pauses;  /* another process writes a file of it: to be submitted again in a while */
+        bool confirms; /* fetch_confirm is wanted, then it is to be submitted again */
         SharedProgress progress;
 } FetchJob;
 

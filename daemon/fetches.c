@@ -183,14 +183,44 @@ static void running_resume(uv_timer_t *timer)
         worker_submit(running->fetches->hub->daemon->worker, &running->job.job);
 }
 
+/* 0, -ENOMEM. */
+static int running_confirm(RunningFetch *running)
+{
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        Target **targets;
+        size_t n;
+        int r = hub_targets_of(running->fetches->hub, running->order->repo, running->order->revision, &arena, &targets, &n);
+
+        if (r < 0)
+                return r;
+        r = fetch_confirm(running->job.fetch, targets, n);
+        while (n > 0)
+                target_unref(targets[--n]);
+        return r;
+}
+
+static void running_pause(RunningFetch *running)
+{
+        running->job.pauses = false;
+        (void)uv_timer_start(&running->timer, running_resume, PAUSE_MS, 0);
+        if (running->fetches->closing || !running->waiters)
+                running_give_up(running);
+}
+
 static void running_done(Job *job, int result)
 {
         RunningFetch *running = (RunningFetch *)((char *)job - offsetof(RunningFetch, job.job));
         Fault fault;
 
         if (result == 0 && running->job.pauses) {
-                running->job.pauses = false;
-                (void)uv_timer_start(&running->timer, running_resume, PAUSE_MS, 0);
+                running_pause(running);
+                return;
+        }
+        if (result == 0 && running->job.confirms)
+                result = running_confirm(running);
+        if (result == 0 && running->job.confirms) {
+                running->job.confirms = false;
+                worker_submit(running->fetches->hub->daemon->worker, &running->job.job);
                 if (running->fetches->closing || !running->waiters)
                         running_give_up(running);
                 return;

@@ -1,6 +1,7 @@
 #include "kernels/fetch.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "kernels/fetch_private.h"
 #include "proto/base/alloc.h"
@@ -175,11 +176,37 @@ int fetch_step(Fetch *fetch, Fault *fault)
         } else {
                 r = fetch_advance(fetch, fault);
         }
-        if (r == FETCH_PAUSES)
+        if (r == FETCH_PAUSES || r == FETCH_CONFIRMS)
                 fetch_unlock_blobs(fetch);
-        if (r == FETCH_WAITS || r == FETCH_PAUSES || r == STEP_MORE)
+        if (r == FETCH_WAITS || r == FETCH_PAUSES || r == FETCH_CONFIRMS || r == STEP_MORE)
                 return r;
         return fetch_end(fetch, r, fault);
+}
+
+static bool has_target(const FetchResult *result, const Target *target)
+{
+        for (size_t i = 0; i < result->n_targets; i++)
+                if (target_is_same(result->targets[i].target, target))
+                        return true;
+        return false;
+}
+
+int fetch_confirm(Fetch *fetch, Target **targets, size_t n_targets)
+{
+        FetchResult *result = fetch->result;
+        size_t n_before = result->n_targets;
+        FetchedTarget *all = arena_zeroed(&result->arena, n_before + n_targets, sizeof(*all));
+
+        if (!all)
+                return error_trace(-ENOMEM);
+        if (n_before)
+                memcpy(all, result->targets, n_before * sizeof(*all));
+        result->targets = all;
+        for (size_t i = 0; i < n_targets; i++)
+                if (!has_target(result, targets[i]))
+                        all[result->n_targets++].target = target_ref(targets[i]);
+        fetch->confirmed = result->n_targets == n_before;
+        return 0;
 }
 
 /* Of the files that are on their way; one that is tried again keeps what it has. */
@@ -197,7 +224,7 @@ static int64_t written_of(const FetchStep *step)
  * not all files. */
 void fetch_progress(const Fetch *fetch, Progress *ret_progress)
 {
-        bool settled = fetch->n_decided == fetch->order->n_targets && fetch->n_blobs;
+        bool settled = fetch->n_decided == fetch->result->n_targets && fetch->n_blobs;
         int64_t bytes = fetch->bytes_done + written_of(fetch->ready) + written_of(fetch->steps_out);
 
         *ret_progress = (Progress){ .files = (int64_t)fetch->n_done, .bytes = bytes };

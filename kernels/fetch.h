@@ -122,12 +122,13 @@ typedef struct FetchCall {
 enum {
         FETCH_WAITS = 3,  /* for calls */
         FETCH_PAUSES = 4, /* for another process, which writes the same file: step again in a while */
+        FETCH_CONFIRMS = 5, /* all is in place; before it takes effect: fetch_confirm, then step again */
 };
 
 /* The order becomes the fetch's. 0, -ENOMEM. */
 int fetch_new(FetchOrder *order, Fetch **ret_fetch);
 
-/* STEP_DONE, STEP_FAULT, STEP_MORE, FETCH_WAITS, FETCH_PAUSES; negative. After
+/* STEP_DONE, STEP_FAULT, STEP_MORE, FETCH_WAITS, FETCH_PAUSES, FETCH_CONFIRMS; negative. After
  * done or fault every call that is still out must be dropped. */
 int fetch_step(Fetch *fetch, Fault *fault);
 
@@ -142,6 +143,11 @@ void fetch_call_started(Fetch *fetch, FetchCall *call, const HubReply *reply);
 
 /* The call is the fetch's again. */
 void fetch_call_done(Fetch *fetch, FetchCall *call, const HubReply *reply);
+
+/* A fetch takes long, and others may have begun meanwhile to use what was in force:
+ * says who uses it now. What is new among them is fetched for, too. Between two
+ * steps, in any thread. 0, -ENOMEM. */
+int fetch_confirm(Fetch *fetch, Target **targets, size_t n_targets);
 
 void fetch_progress(const Fetch *fetch, Progress *ret_progress);
 

@@ -133,6 +133,12 @@ static bool takes_effect(const Fetch *fetch)
         return true;
 }
 
+/* Others go by what was in force until now. */
+static bool is_change(const FetchOrder *order, Text commit)
+{
+        return !order->fixed && order->last_commit.data && !text_equal(order->last_commit, commit);
+}
+
 static int write_refs(Fetch *fetch, Fault *fault)
 {
         const FetchOrder *order = fetch->order;
@@ -141,6 +147,8 @@ static int write_refs(Fetch *fetch, Fault *fault)
 
         if (!takes_effect(fetch))
                 return 0;
+        if (!fetch->confirmed && is_change(order, commit))
+                return FETCH_CONFIRMS;
         if (!order->fixed)
                 r = cache_ref_write(order->cache, order->repo, order->revision, commit, fault);
         if (!r && fetch->moved && !fetch->fixed && fetch->revision.data)

@@ -96,6 +96,7 @@ struct Fetch {
         FetchVariant *variants;
         size_t n_variants;
         size_t n_decided; /* targets that have their variant, or none */
+        bool confirmed;   /* there are no others */
 
         FetchBlob **blobs;
         TextTable blob_table;

@@ -401,3 +401,18 @@ def test_a_move_to_a_publisher_who_is_not_trusted_takes_no_effect(make_fetching,
     until(lambda: "other, whom the Hub does not trust" in daemon.log(), "the move is refused")
     assert daemon.peer().fetch()["commit"] == commit
     assert (daemon.repository("org/name") / "refs" / "v1").read_text() == commit
+
+
+def test_who_comes_while_the_branch_is_fetched_is_waited_for(stale, hub):
+    fetch_gpu(stale.peer(environment=GPU), revision=hub.old)  # his files are here, but he does not go by the branch
+    new = move(hub)
+    fault = hub.set_fault("stall", "resolve")
+    assert commit_for_anew(stale) == hub.old
+    fault.wait()
+    late = stale.peer(environment=GPU)
+    assert fetch_gpu(late)["commit"] == hub.old
+    fault.release()
+    until_in_force(stale, new)
+    hub.reset_requests()
+    result = fetch_gpu(stale.peer(environment=GPU, offline=True))
+    assert (result["commit"], result["variant"]) == (new, "torch-cuda")

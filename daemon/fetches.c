@@ -264,14 +264,6 @@ static RunningFetch *find_running(const Fetches *fetches, Text repo)
         return running;
 }
 
-static bool has_target(const FetchOrder *order, const Target *target)
-{
-        for (size_t i = 0; i < order->n_targets; i++)
-                if (target_is_same(order->targets[i], target))
-                        return true;
-        return false;
-}
-
 /* One that goes further may fail where this one would not. */
 static bool is_same_question(const FetchOrder *order, const FetchWish *wish)
 {
@@ -287,7 +279,7 @@ static bool serves(const RunningFetch *running, const FetchWish *wish)
         if (running->abandoned || !is_same_question(order, wish) || (wish->fresh && !running->fresh))
                 return false;
         for (size_t i = 0; i < wish->n_targets; i++)
-                if (!has_target(order, wish->targets[i]))
+                if (!target_is_among(order->targets, order->n_targets, wish->targets[i]))
                         return false;
         return true;
 }

@@ -15,18 +15,10 @@
 
 /* --- for whom --- */
 
-static bool is_among(Target *const *targets, size_t n, const Target *target)
-{
-        for (size_t i = 0; i < n; i++)
-                if (target_is_same(targets[i], target))
-                        return true;
-        return false;
-}
-
 /* Takes the target over. */
 static void add_target(Target **targets, size_t *n, Target *target)
 {
-        if (is_among(targets, *n, target))
+        if (target_is_among(targets, *n, target))
                 target_unref(target);
         else
                 targets[(*n)++] = target;

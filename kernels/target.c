@@ -56,3 +56,11 @@ bool target_is_same(const Target *a, const Target *b)
                a->capability.value == b->capability.value && text_equal(target_gfx(a), target_gfx(b)) &&
                environment_is_same(&a->environment.message, &b->environment.message);
 }
+
+bool target_is_among(Target *const *targets, size_t n, const Target *target)
+{
+        for (size_t i = 0; i < n; i++)
+                if (target_is_same(targets[i], target))
+                        return true;
+        return false;
+}

@@ -24,3 +24,4 @@ Text target_gfx(const Target *target); /* absent: not known */
 
 /* Whether both want the same variants, whatever their programs are called. */
 bool target_is_same(const Target *a, const Target *b);
+bool target_is_among(Target *const *targets, size_t n, const Target *target);

@@ -139,14 +139,6 @@ int uses_note(Uses *uses, Text repo, Text revision, Target *target, int64_t uid,
         return 0;
 }
 
-static bool is_among(Target *const *targets, size_t n, const Target *target)
-{
-        for (size_t i = 0; i < n; i++)
-                if (target_is_same(targets[i], target))
-                        return true;
-        return false;
-}
-
 int uses_of(const Uses *uses, Text repo, Text revision, int64_t now_s, Arena *arena, Target ***ret_targets, size_t *ret_n)
 {
         const UseList *list = (const UseList *)text_table_find(&uses->table, repo, revision);
@@ -156,7 +148,7 @@ int uses_of(const Uses *uses, Text repo, Text revision, int64_t now_s, Arena *ar
         if (!targets)
                 return error_trace(-ENOMEM);
         for (size_t i = 0; list && i < list->n; i++)
-                if (now_s - list->uses[i].at_s <= USES_MAX_AGE_S && !is_among(targets, n, list->uses[i].target))
+                if (now_s - list->uses[i].at_s <= USES_MAX_AGE_S && !target_is_among(targets, n, list->uses[i].target))
                         targets[n++] = list->uses[i].target;
         *ret_targets = targets;
         *ret_n = n;

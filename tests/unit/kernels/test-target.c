@@ -125,6 +125,19 @@ START_TEST(test_count)
 }
 END_TEST
 
+START_TEST(test_among)
+{
+        CLEANUP(target_unrefp) Target *a = make(&usual, DEVICE_CUDA, INTEGER_PRESENT(90), TEXT_NULL);
+        CLEANUP(target_unrefp) Target *b = make(&usual, DEVICE_CPU, INTEGER_ABSENT, TEXT_NULL);
+        CLEANUP(target_unrefp) Target *same = make(&usual, DEVICE_CPU, INTEGER_ABSENT, TEXT_NULL);
+        Target *const both[] = { a, b };
+
+        ck_assert(target_is_among(both, 2, same));
+        ck_assert(!target_is_among(both, 1, same));
+        ck_assert(!target_is_among(NULL, 0, same));
+}
+END_TEST
+
 static Environment environment;
 
 static int make_one(void)
@@ -141,4 +154,5 @@ START_TEST(test_torture)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/target", test_new, test_gfx, test_native, test_same, test_same_device, test_count, test_torture)
+FIXTURE_MAIN("kernels/target", test_new, test_gfx, test_native, test_same, test_same_device, test_among, test_count,
+             test_torture)

@@ -198,18 +198,6 @@ static void learn_receipts(Hub *hub, const FetchResult *result)
                 acquires_put_receipt(hub->daemon->acquires, path, result->receipts[i].variant, &result->receipts[i].receipt);
 }
 
-/* Whether every target that can be served at all is. */
-static bool is_complete(const FetchResult *result)
-{
-        for (size_t i = 0; i < result->n_targets; i++) {
-                FaultName name = result->targets[i].fault.name;
-
-                if (!result->targets[i].variant.data && name != FAULT_NO_VARIANT && name != FAULT_ARCH)
-                        return false;
-        }
-        return true;
-}
-
 static void note_revision(Hub *hub, const RevisionFacts *facts)
 {
         const Fact fact = {
@@ -258,7 +246,7 @@ static void learn_revision(Hub *hub, const FetchOrder *order, const FetchResult 
         if (!failed)
                 catalog_forget_refusal(hub->catalog, order->repo, order->revision);
         learn_private(hub, order, result);
-        if (!before || same || (!failed && order->takes_effect && is_complete(result)))
+        if (!before || same || (!failed && order->takes_effect && fetch_result_is_complete(result)))
                 note_revision(hub, &facts);
 }
 

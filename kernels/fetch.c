@@ -135,6 +135,17 @@ FetchResult *fetch_result_free(FetchResult *result)
         return NULL;
 }
 
+bool fetch_result_is_complete(const FetchResult *result)
+{
+        for (size_t i = 0; i < result->n_targets; i++) {
+                FaultName name = result->targets[i].fault.name;
+
+                if (!result->targets[i].variant.data && name != FAULT_NO_VARIANT && name != FAULT_ARCH)
+                        return false;
+        }
+        return true;
+}
+
 /* --- steps --- */
 
 /* Whatever is not known yet is found out, in this order. */

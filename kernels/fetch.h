@@ -156,6 +156,9 @@ FetchResult *fetch_take_result(Fetch *fetch);
 FetchResult *fetch_result_free(FetchResult *result);
 DEFINE_CLEANUP(FetchResult *, fetch_result_free)
 
+/* Whether every target that can be served at all is: then it may be in force. */
+bool fetch_result_is_complete(const FetchResult *result);
+
 /* Gives back what it holds of the cache: what was fetched and is in no place yet
  * goes. In the file thread; the fetch can only be asked for its result and freed
  * then, which may be elsewhere. */

@@ -119,20 +119,6 @@ static int place_variant(Fetch *fetch, FetchVariant *variant, Fault *fault)
 
 /* --- refs --- */
 
-/* In force only when every target that can be served is. */
-static bool takes_effect(const Fetch *fetch)
-{
-        if (!fetch->order->takes_effect)
-                return false;
-        for (size_t i = 0; i < fetch->result->n_targets; i++) {
-                FaultName name = fetch->result->targets[i].fault.name;
-
-                if (!fetch->result->targets[i].variant.data && name != FAULT_NO_VARIANT && name != FAULT_ARCH)
-                        return false;
-        }
-        return true;
-}
-
 /* Others go by what was in force until now. */
 static bool is_change(const FetchOrder *order, Text commit)
 {
@@ -145,7 +131,7 @@ static int write_refs(Fetch *fetch, Fault *fault)
         Text commit = fetch->moved ? fetch->result->commit : fetch->commit;
         int r = 0;
 
-        if (!takes_effect(fetch))
+        if (!order->takes_effect || !fetch_result_is_complete(fetch->result))
                 return 0;
         if (!fetch->confirmed && is_change(order, commit))
                 return FETCH_CONFIRMS;

@@ -9,12 +9,11 @@
 
 /* --- the digest --- */
 
-static int digest_of_files(const Fetch *fetch, const FetchVariant *variant, DigestAlgorithm algorithm, Digest **ret_digest)
+static int digest_of_files(const FetchVariant *variant, DigestAlgorithm algorithm, Digest **ret_digest)
 {
         CLEANUP(digest_freep) Digest *digest = alloc_zeroed(1, sizeof(*digest));
         size_t prefix = sizeof("build/") - 1 + variant->name.size + 1;
 
-        (void)fetch;
         if (!digest)
                 return error_trace(-ENOMEM);
         digest->algorithm = algorithm;
@@ -38,7 +37,7 @@ static int digest_of_files(const Fetch *fetch, const FetchVariant *variant, Dige
 }
 
 /* 0: it is as stated, or nothing is; 1 with what is wrong. */
-static int judge_digest(const Fetch *fetch, const FetchVariant *variant, Fault *fault)
+static int judge_digest(const FetchVariant *variant, Fault *fault)
 {
         CLEANUP(digest_freep) Digest *actual = NULL;
         CLEANUP_ARENA Arena arena = ARENA_NULL;
@@ -48,7 +47,7 @@ static int judge_digest(const Fetch *fetch, const FetchVariant *variant, Fault *
 
         if (!variant->metadata || !variant->metadata->digest)
                 return 0;
-        r = digest_of_files(fetch, variant, variant->metadata->digest->algorithm, &actual);
+        r = digest_of_files(variant, variant->metadata->digest->algorithm, &actual);
         if (!r)
                 r = digest_compare(variant->metadata->digest, actual, &arena, &violations, &n);
         return r ? r : digest_violations_to_fault(violations, n, fault);
@@ -104,7 +103,7 @@ static int take_receipt(Fetch *fetch, const FetchVariant *variant, Fault *fault)
 static int place_variant(Fetch *fetch, FetchVariant *variant, Fault *fault)
 {
         Fault why;
-        int r = judge_digest(fetch, variant, &why);
+        int r = judge_digest(variant, &why);
 
         if (r > 0)
                 return set_corrupt(fetch, variant, &why);

@@ -74,7 +74,7 @@ int handle_environment_add(Request *request)
 
 /* --- environment.list --- */
 
-static int list_named(const NamedEnvironments *named, MsgEnvironmentListResult *result)
+static void list_named(const NamedEnvironments *named, MsgEnvironmentListResult *result)
 {
         for (size_t i = 0; i < named->n; i++) {
                 NamedEnvironment *environment = &named->items[i];
@@ -86,7 +86,6 @@ static int list_named(const NamedEnvironments *named, MsgEnvironmentListResult *
                         .capability = environment->capability, .arch = environment->arch,
                 };
         }
-        return 0;
 }
 
 static int list_stored(const StoredEnvironment *stored, Arena *arena, MsgEnvironmentListResult *result)
@@ -137,7 +136,7 @@ static int list_all(const Daemon *daemon, Arena *arena, MsgEnvironmentListResult
                                                   sizeof(*result->environments.items));
         if (!result->environments.items)
                 return error_trace(-ENOMEM);
-        r = list_named(daemon->environments, result);
+        list_named(daemon->environments, result);
         for (size_t i = 0; r == 0 && i < n_stored; i++)
                 r = list_stored(&stored[i], arena, result);
         for (size_t i = 0; r == 0 && i < n_seen; i++)

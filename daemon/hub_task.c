@@ -100,9 +100,24 @@ static void task_end_with(HubTask *task, int r, Fault *fault)
 
 static void task_fetch_done(FetchWaiter *waiter, const FetchOutcome *outcome);
 
+/* What the Hub said lately of a name that is not there; NULL: it may be asked. Of one
+ * that was found before the commit is known, so that it need not be looked up; and
+ * which revisions a repository has does not depend on one of them. */
+static const Fault *known_refusal(const Hub *hub, const HubTaskItem *item)
+{
+        const Fault *refusal = catalog_refusal(hub->catalog, item->name.repo, item->name.revision, hub_now_s());
+
+        if (!refusal)
+                return NULL;
+        if (item->goal == FETCH_REFS)
+                return refusal->name == FAULT_NO_REPOSITORY ? refusal : NULL;
+        return item->fresh || catalog_revision(hub->catalog, item->name.repo, item->name.revision) ? NULL : refusal;
+}
+
 static int task_join(HubTask *task, Fault *fault)
 {
         const HubTaskItem *item = &task->items[task->at];
+        const Fault *refusal = known_refusal(task->hub, item);
         const FetchWish wish = {
                 .goal = item->goal, .repo = item->name.repo, .revision = item->name.revision, .version = item->name.version,
                 .fixed = item->name.fixed, .fresh = item->fresh, .takes_effect = item->takes_effect,
@@ -111,6 +126,10 @@ static int task_join(HubTask *task, Fault *fault)
                 .account = task->session->charge.account,
         };
 
+        if (refusal) {
+                *fault = *refusal;
+                return 1;
+        }
         task->waiter.done = task_fetch_done;
         return fetches_join(task->hub->fetches, &wish, &task->waiter, fault);
 }

@@ -354,6 +354,47 @@ def test_what_is_not_there_is_believed_for_a_while(fetching, hub):
         assert peer.fetch()["state"] == "ready", "what is there is another question"
 
 
+# What asks the Hub of a repository beside acquire, and how it says that there is none.
+ASKING = {
+    "versions": lambda peer, **name: fault_of(peer.call, "versions", repo=name["repo"]).name,
+    "variants": lambda peer, **name: fault_of(peer.call, "variants", **name).name,
+    "prefetch": lambda peer, **name: peer.call("prefetch", **name)["fetched"][0]["name"],
+}
+
+
+@pytest.mark.parametrize("method", ASKING)
+@pytest.mark.parametrize("first", ("itself", "acquire"))
+def test_whoever_asks_believes_what_is_not_there(fetching, hub, method, first):
+    peer = fetching.peer(environment=GPU)
+    # `versions` asks of the repository, which counts as its branch main.
+    names = [({"repo": "org/nothing", "revision": "main"}, "no-repository")]
+    if method != "versions":
+        names.append(({"repo": "org/name", "version": 7}, "no-revision"))
+    for name, expected in names:
+        if first == "acquire":
+            assert fault_of(peer.fetch, **name).name == expected
+        else:
+            assert ASKING[method](peer, **name) == expected
+        hub.reset_requests()
+        for _ in range(3):
+            assert ASKING[method](peer, **name) == expected
+        assert hub.counts()["total"] == 0
+
+
+def test_versions_are_told_whatever_branch_is_not_there(fetching, hub):
+    peer = fetching.peer()
+    assert fault_of(peer.fetch, revision="main").name == "no-revision"
+    assert peer.call("versions", repo="org/name")["revisions"][0]["version"] == 1
+
+
+def test_what_is_known_is_prefetched_though_it_is_there_no_more(fetching, hub):
+    peer = fetching.peer(environment=GPU)
+    assert peer.fetch()["state"] == "ready"
+    hub.set_fault("status", "refs", status=404, code="RepoNotFound")
+    assert fault_of(peer.fetch, fresh=True).name == "no-repository"
+    assert peer.call("prefetch", repo="org/name", version=1, device="cpu")["fetched"][0]["variant"] == "torch-cpu"
+
+
 def test_fresh_does_not_believe_it(fetching, hub):
     peer = fetching.peer()
     assert fault_of(peer.fetch, version=2).name == "no-revision"

@@ -129,7 +129,8 @@ static int wait_fetch(Wait *wait, Fault *fault)
  * for at once, are one question. */
 static int wait_ask_publisher(Wait *wait, Text publisher, Fault *fault)
 {
-        const FetchWish wish = { .goal = FETCH_PUBLISHER, .repo = publisher, .revision = TEXT("") };
+        const FetchWish wish = { .goal = FETCH_PUBLISHER, .repo = publisher, .revision = TEXT(""),
+                                 .account = wait->session->charge.account };
 
         int r;
 

@@ -71,6 +71,7 @@ static int transfer_begin(FetchJob *job, FetchCall *call)
         transfer->request = (HttpRequest){
                 .url = call->url.data,
                 .token = call->with_token ? job->token : NULL,
+                .group = job->group,
                 .from = call->from,
                 .size = call->size,
                 .limit = call->limit,

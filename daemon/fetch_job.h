@@ -16,6 +16,7 @@ typedef struct FetchJob {
         Job job; /* job.done is the submitter's */
         Http *http;
         char *token; /* owned; NULL: none */
+        const void *group; /* of its requests; set before it is submitted */
         Fetch *fetch;
         FetchTransfer *transfers; /* that run */
         Fault fault;

@@ -305,6 +305,7 @@ static int running_start(Fetches *fetches, const FetchWish *wish, RunningFetch *
         running->timer.data = running;
         running->job.job.done = running_done;
         running->account = wish->account ? account_ref(wish->account) : NULL;
+        running->job.group = running->account;
         running_link(fetches, running);
         worker_submit(hub->daemon->worker, &running->job.job);
         *ret_running = STEAL(running);

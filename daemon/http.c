@@ -183,6 +183,33 @@ static void http_start(Http *http, HttpRequest *request)
         http_refuse(http, request, "out of memory");
 }
 
+static size_t http_n_transfers_of(const Http *http, const HttpHost *host, const void *group)
+{
+        size_t n = 0;
+
+        for (const HttpTransfer *transfer = http->transfers; transfer; transfer = transfer->next)
+                n += transfer->host == host && transfer->group == group;
+        return n;
+}
+
+/* The oldest one of the group that has the fewest transfers there, so that nobody
+ * waits behind all that another wants. NULL: none waits. */
+static HttpRequest *http_choose(const Http *http, const HttpHost *host)
+{
+        HttpRequest *chosen = NULL;
+        size_t fewest = SIZE_MAX;
+
+        for (HttpRequest *request = host->queue.first; request && fewest; request = request->next) {
+                size_t n = chosen && chosen->group == request->group ? fewest : http_n_transfers_of(http, host, request->group);
+
+                if (n >= fewest)
+                        continue;
+                chosen = request;
+                fewest = n;
+        }
+        return chosen;
+}
+
 /* One of each host in turn, so that none waits for another's. */
 static bool http_start_round(Http *http)
 {
@@ -193,7 +220,7 @@ static bool http_start_round(Http *http)
                         return false;
                 if (!host->queue.first || host->n_transfers >= MAX_TRANSFERS_HOST)
                         continue;
-                http_start(http, host->queue.first);
+                http_start(http, http_choose(http, host));
                 any = true;
         }
         return any;

@@ -31,6 +31,8 @@ typedef struct HttpOptions {
 struct HttpRequest {
         const char *url;
         const char *token; /* NULL: anonymous */
+        const void *group; /* on whose account it is, only compared: places at a host are shared out
+                            * between groups. NULL is one, too */
         int64_t from;      /* the first byte wanted, if over 0 */
         int64_t size;      /* about what the body for `write` will have; 0: not known */
         size_t limit;      /* of a gathered body, in bytes */

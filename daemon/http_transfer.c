@@ -237,6 +237,7 @@ int http_transfer_new(const HttpSettings *settings, HttpRequest *request, HttpTr
         base = &transfer->base;
         base->request = request;
         base->host = request->host;
+        base->group = request->group;
         transfer->headers = (HttpHeaders){ .reply = &transfer->reply, .from = -1 };
         if (request->token && transfer_set_token(transfer, request->token) < 0)
                 return -ENOMEM;

@@ -18,6 +18,7 @@ struct HttpTransfer {
         HttpTransfer *previous;
         HttpHost *host;
         HttpRequest *request; /* NULL: nobody wants it any more */
+        const void *group;
         void *easy;
 };
 

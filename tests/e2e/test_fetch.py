@@ -1,6 +1,7 @@
 """A kernel is fetched once for all who ask, file by file as the Hub's own client
 would have it on disk, and afterwards nobody asks the Hub again."""
 
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import pytest
 
 import harness
 import hub as double
+from conftest import needs_root
 from harness import blob_name, fault_of, kernel_files, query, redirect_to, tree_of, until
 
 VARIANT = "build/torch-cpu"
@@ -223,6 +225,39 @@ def test_versions_of_one_repository_share_what_they_have_in_common(fetching, hub
     assert hub.counts()["overview"] == 1
     assert sum(entry.target.endswith("_x.so") for entry in hub.requests("files")) == 1
     assert {name: fetching.ref(name) for name in commits} == commits
+
+
+# --- whose turn it is ---
+
+
+@needs_root
+def test_the_fetches_of_one_domain_do_not_fill_the_line_to_the_hub(make_fetching, hub):
+    daemon = make_fetching(system=True).start()
+    daemon.folder.chmod(0o755)
+    peer = daemon.peer()
+    peer.fetch()  # the publisher is known from here on
+    for name in ["few", *(f"many{n}" for n in range(12))]:
+        hub.add_repository(f"org/{name}", {"v1": kernel_files()})
+    hub.reset_requests()
+    first = hub.set_fault("stall", "refs", path="*/many0/*")
+    rest = hub.set_fault("stall", "refs", path="*/many[1-9]*/*")
+    for n in range(12):
+        peer.begin_fetch(f"org/many{n}")
+    hub.wait_requests("refs", 8)
+
+    def fetch_as_another():
+        with harness.Peer(daemon.socket) as other:
+            return other.fetch("org/few")["state"]
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        few = pool.submit(harness.as_uid, 1234, fetch_as_another)
+        until(lambda: daemon.status()["fetches"] == 13, "all wait")
+        first.release()  # one place becomes free
+        hub.wait_requests("refs", 9)
+        ninth = hub.requests("refs")[8]
+        rest.release()
+        assert few.result() == "ready"
+    assert "/few/" in ninth.target
 
 
 # --- who leaves ---

@@ -650,6 +650,45 @@ START_TEST(test_parallel)
 }
 END_TEST
 
+static void test_add_of(const char *path, const char *group, int n)
+{
+        while (n--) {
+                TestFetch *fetch = *path == '/' && path[1] == 'f' ? test_add_file(&server, path) : test_add(&server, path);
+
+                fetch->request.group = group;
+        }
+}
+
+/* Whoever asks for much has the others wait for one of his transfers, not for all:
+ * a place that becomes free goes to the group that has the fewest. */
+START_TEST(test_groups)
+{
+        Job cancel = { .step = test_cancel_step, .done = test_cancel_done };
+
+        test_begin(&plain);
+        server_bind(&server);
+        server_add(&server, "/f", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", "h", 1)->then = THEN_HOLD;
+        server_add(&server, "/a", OK_HEAD "\r\n", "hello", 5);
+        test_add_of("/a", "many", 1); /* its place is the only one that becomes free */
+        test_add_of("/f", "few", 1);
+        test_add_of("/f", "many", 10);
+        test_add_of("/a", "few", 2);
+        test_add_of("/a", NULL, 1);
+        server_start(&server);
+        test_submit();
+        while (run.n_written < 8)
+                (void)sched_yield();
+        worker_submit(worker, &cancel);
+        test_wait();
+        test_end();
+        server_stop(&server);
+        ck_assert_int_eq(run.fetches[0].n_done, 1);
+        for (int i = 12; i < run.n; i++)
+                ck_assert_int_eq(run.fetches[i].n_done, 1);
+        ck_assert_int_eq(server.answers[0].n_asked, 8);
+}
+END_TEST
+
 /* Sixteen in all, whatever the host, and none is left out. */
 START_TEST(test_many_hosts)
 {
@@ -913,5 +952,5 @@ END_TEST
 
 FIXTURE_MAIN("daemon/http", test_gathered, test_error, test_too_large, test_long_headers, test_file,
              test_refused_by_sink, test_range, test_cut, test_redirect, test_redirects_end, test_unreachable, test_stall,
-             test_cancel, test_cancel_within, test_cancel_leaves_place, test_delay, test_parallel, test_many_hosts,
-             test_close, test_no_memory, test_tls, test_tls_environment, test_tls_never_down)
+             test_cancel, test_cancel_within, test_cancel_leaves_place, test_delay, test_parallel, test_groups,
+             test_many_hosts, test_close, test_no_memory, test_tls, test_tls_environment, test_tls_never_down)

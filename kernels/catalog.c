@@ -189,6 +189,22 @@ int catalog_put_known(Catalog *catalog, const Known *known)
         return 0;
 }
 
+int catalog_forget_complete(Catalog *catalog, Text repo, Text commit, Text variant)
+{
+        KnownItem *item = known_item(catalog, repo, commit);
+        const RepositoryVariant *before = item ? known_variant(item->known, variant) : NULL;
+        Known *known;
+        int r;
+
+        if (!before || !before->complete)
+                return 0;
+        r = known_without(item->known, variant, &known);
+        if (r < 0)
+                return r;
+        item_set_known(catalog, item, known);
+        return 0;
+}
+
 static int by_repo_and_commit(const void *a, const void *b)
 {
         const Known *left = *(Known *const *)a, *right = *(Known *const *)b;

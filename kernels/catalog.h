@@ -79,6 +79,7 @@ const Publisher *catalog_publisher(const Catalog *catalog, Text name);
 /* 0 or -ENOMEM, which changes nothing. */
 int catalog_put_revision(Catalog *catalog, const RevisionFacts *facts);
 int catalog_put_known(Catalog *catalog, const Known *known); /* merged with what was known */
+int catalog_forget_complete(Catalog *catalog, Text repo, Text commit, Text variant); /* its files are not whole */
 int catalog_put_publisher(Catalog *catalog, Text name, bool trusted, int64_t at_s);
 
 /* All of them; NULL begins and ends. */

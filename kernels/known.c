@@ -129,6 +129,23 @@ int known_merge(const Known *older, const Known *newer, Known **ret_known)
         return known_new(newer->repo, newer->commit, newer->listed || (older && older->listed), merged, n, ret_known);
 }
 
+int known_without(const Known *known, Text name, Known **ret_known)
+{
+        size_t n = known->all->n_variants;
+        CLEANUP_ALLOC KnownVariant *variants = alloc_zeroed(n + 1, sizeof(*variants));
+
+        if (!variants)
+                return error_trace(-ENOMEM);
+        for (size_t i = 0; i < n; i++) {
+                variants[i] = variant_of(&known->all->variants[i]);
+                if (text_equal(variants[i].name, name)) {
+                        variants[i].complete = false;
+                        variants[i].metadata = NULL;
+                }
+        }
+        return known_new(known->repo, known->commit, known->listed, variants, n, ret_known);
+}
+
 const RepositoryVariant *known_variant(const Known *known, Text name)
 {
         size_t low = 0, high = known->all->n_variants;

@@ -31,6 +31,10 @@ int known_new(Text repo, Text commit, bool listed, KnownVariant *variants, size_
  * complete in either is complete. `older` may be NULL. 0, -ENOMEM. */
 int known_merge(const Known *older, const Known *newer, Known **ret_known);
 
+/* The same but for one variant, which is not complete any more; what its own files
+ * said of it is forgotten as well. 0, -ENOMEM. */
+int known_without(const Known *known, Text name, Known **ret_known);
+
 const RepositoryVariant *known_variant(const Known *known, Text name); /* NULL: no such */
 
 Known *known_ref(Known *known); /* NULL is allowed */

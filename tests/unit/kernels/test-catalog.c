@@ -144,6 +144,29 @@ START_TEST(test_known)
 }
 END_TEST
 
+START_TEST(test_forget_complete)
+{
+        CLEANUP(catalog_freep) Catalog *catalog = make();
+        uint64_t generation;
+
+        put_known(catalog, REPO, A, true, "torch-cpu", true);
+        put_known(catalog, REPO, A, false, "torch-cuda", true);
+        generation = catalog_generation(catalog);
+        ck_assert_int_eq(catalog_forget_complete(catalog, REPO, TEXT(B), TEXT("torch-cpu")), 0);
+        ck_assert_int_eq(catalog_forget_complete(catalog, REPO, TEXT(A), TEXT("torch-xpu")), 0);
+        ck_assert_uint_eq(catalog_generation(catalog), generation);
+        ck_assert_int_eq(catalog_forget_complete(catalog, REPO, TEXT(A), TEXT("torch-cpu")), 0);
+        ck_assert_uint_ne(catalog_generation(catalog), generation);
+        ck_assert_uint_eq(catalog_n_kernels(catalog), 1);
+        ck_assert_uint_eq(catalog_known(catalog, REPO, TEXT(A))->all->n_variants, 2);
+        generation = catalog_generation(catalog);
+        ck_assert_int_eq(catalog_forget_complete(catalog, REPO, TEXT(A), TEXT("torch-cpu")), 0);
+        ck_assert_uint_eq(catalog_generation(catalog), generation);
+        put_known(catalog, REPO, A, false, "torch-cpu", true); /* fetched again */
+        ck_assert_uint_eq(catalog_n_kernels(catalog), 2);
+}
+END_TEST
+
 START_TEST(test_list_known)
 {
         CLEANUP(catalog_freep) Catalog *catalog = make();
@@ -301,5 +324,6 @@ START_TEST(test_torture)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/catalog", test_revision, test_private, test_revision_generation, test_revision_of_itself, test_known,
-             test_list_known, test_publisher, test_refusal, test_refusals_full, test_torture)
+FIXTURE_MAIN("kernels/catalog", test_revision, test_private, test_revision_generation, test_revision_of_itself,
+             test_known, test_forget_complete, test_list_known, test_publisher, test_refusal, test_refusals_full,
+             test_torture)

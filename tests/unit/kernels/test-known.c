@@ -125,16 +125,40 @@ START_TEST(test_merge_unlisted)
 }
 END_TEST
 
+/* --- not complete any more --- */
+
+START_TEST(test_without)
+{
+        CLEANUP(metadata_freep) Metadata *metadata = metadata_named("aa");
+        KnownVariant variants[] = {
+                { .name = TEXT("a"), .metadata = metadata, .complete = true },
+                { .name = TEXT("b"), .metadata = metadata, .complete = true },
+                { .name = TEXT("c"), .corrupt = TEXT("broken") },
+        };
+        CLEANUP(known_unrefp) Known *known = make(true, variants, 3), *without = NULL;
+
+        ck_assert_int_eq(known_without(known, TEXT("a"), &without), 0);
+        ck_assert(without->listed && without->all->n_variants == 3 && without->here->n_variants == 1);
+        ck_assert(text_equal(without->repo, REPO) && text_equal(without->commit, COMMIT));
+        ck_assert(!of(without, "a")->complete && !of(without, "a")->metadata);
+        ck_assert(of(without, "b")->complete && of(without, "b")->metadata == metadata);
+        ck_assert(text_equal(of(without, "c")->corrupt, TEXT("broken")));
+        ck_assert(of(known, "a")->complete && known->here->n_variants == 2);
+}
+END_TEST
+
 static int make_and_merge(Metadata *metadata)
 {
         KnownVariant variants[] = { { .name = TEXT("torch-cpu"), .metadata = metadata, .complete = true },
                                     { .name = TEXT("a"), .corrupt = TEXT("broken") } };
-        CLEANUP(known_unrefp) Known *a = NULL, *b = NULL, *merged = NULL;
+        CLEANUP(known_unrefp) Known *a = NULL, *b = NULL, *merged = NULL, *without = NULL;
         int r = known_new(REPO, COMMIT, true, variants, 2, &a);
 
         if (!r)
                 r = known_new(REPO, COMMIT, false, variants, 1, &b);
-        return r ? r : known_merge(a, b, &merged);
+        if (!r)
+                r = known_merge(a, b, &merged);
+        return r ? r : known_without(merged, TEXT("torch-cpu"), &without);
 }
 
 START_TEST(test_torture)
@@ -146,4 +170,4 @@ START_TEST(test_torture)
 }
 END_TEST
 
-FIXTURE_MAIN("kernels/known", test_new, test_count, test_merge, test_merge_unlisted, test_torture)
+FIXTURE_MAIN("kernels/known", test_new, test_count, test_merge, test_merge_unlisted, test_without, test_torture)

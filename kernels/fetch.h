@@ -94,7 +94,7 @@ typedef struct FetchResult {
         Text final_commit;
         FetchRef *refs;
         size_t n_refs;
-        Known *known;      /* counted; NULL: no more than before */
+        Known *known;      /* counted; complete in it is what was put in place; NULL: no more than before */
         FetchPublisher *publishers; /* asked about */
         size_t n_publishers;
         FetchedTarget *targets;

@@ -125,6 +125,8 @@ static int describe(Fetch *fetch, FetchVariant *variant, Fault *fault)
 
 /* --- the choice --- */
 
+/* Complete is what was placed here. What was so before is not told anew: it may
+ * have been found missing meanwhile. */
 int fetch_make_known(const Fetch *fetch, Known **ret_known)
 {
         CLEANUP_ALLOC KnownVariant *variants = alloc_zeroed(fetch->n_variants + 1, sizeof(*variants));
@@ -135,7 +137,7 @@ int fetch_make_known(const Fetch *fetch, Known **ret_known)
                 variants[i] = (KnownVariant){
                         .name = fetch->variants[i].name,
                         .metadata = fetch->variants[i].metadata,
-                        .complete = fetch->variants[i].complete || fetch->variants[i].state == VARIANT_PLACED,
+                        .complete = fetch->variants[i].state == VARIANT_PLACED,
                         .corrupt = fetch->variants[i].corrupt,
                 };
         return known_new(fetch->repo, fetch->commit, true, variants, fetch->n_variants, ret_known);

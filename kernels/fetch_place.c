@@ -84,15 +84,18 @@ int fetch_place_status(Fetch *fetch, Fault *fault)
         return cache_place(fetch->order->cache, fetch->repo, fetch->commit, &placement, 1, fault);
 }
 
-/* What the files look like now: while they do, nobody needs to hash them. */
+/* What the files look like now: while they do, nobody needs to hash them. Of a
+ * folder with others in it that is for a check to say. */
 static int take_receipt(Fetch *fetch, const FetchVariant *variant, Fault *fault)
 {
         CLEANUP_ARENA Arena arena = ARENA_NULL;
         Text path = cache_snapshot_path(fetch->order->cache, fetch->repo, fetch->commit, &arena);
         FetchedReceipt *receipt = &fetch->result->receipts[fetch->result->n_receipts];
-        int r = path.data ? kernel_check_receipt_of(path.data, variant->name, &receipt->receipt, fault) :
+        int r = path.data ? kernel_check_receipt_of(path.data, variant->name, variant->n_files, &receipt->receipt, fault) :
                             error_trace(-ENOMEM);
 
+        if (r == KERNEL_CHECK_OTHERS)
+                return 0;
         if (!r)
                 r = arena_copy(&fetch->result->arena, variant->name, &receipt->variant);
         if (!r)

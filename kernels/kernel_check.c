@@ -264,9 +264,10 @@ bool kernel_check_hashed(const KernelCheck *check)
         return check->hashed;
 }
 
-int kernel_check_receipt_of(const char *path, Text variant, KernelReceipt *ret_receipt, Fault *fault)
+int kernel_check_receipt_of(const char *path, Text variant, size_t n_files, KernelReceipt *ret_receipt, Fault *fault)
 {
         CLEANUP(kernel_check_freep) KernelCheck *check = NULL;
+        size_t n;
         int r = kernel_check_new(path, variant, 0, NULL, &check);
 
         if (r < 0)
@@ -277,5 +278,6 @@ int kernel_check_receipt_of(const char *path, Text variant, KernelReceipt *ret_r
         while (r == STEP_MORE && check->phase < PHASE_METADATA);
         if (r != STEP_MORE)
                 return r == STEP_FAULT ? 1 : error_trace(r);
-        return take_fingerprint(check, ret_receipt);
+        (void)tree_files(check->tree, &n);
+        return n == n_files ? take_fingerprint(check, ret_receipt) : KERNEL_CHECK_OTHERS;
 }

@@ -33,10 +33,13 @@ Metadata *kernel_check_take_metadata(KernelCheck *check); /* NULL: the folder ha
 KernelReceipt kernel_check_receipt(const KernelCheck *check);
 bool kernel_check_hashed(const KernelCheck *check);       /* false: the receipt held, or no digest is stated */
 
-/* Of a folder that this process has just put in place, file by file as its
- * digest states: what the receipt of a check would be. All at once: nothing is
- * hashed. 0; 1 with a fault; negative. */
-int kernel_check_receipt_of(const char *path, Text variant, KernelReceipt *ret_receipt, Fault *fault);
+enum { KERNEL_CHECK_OTHERS = 2 };
+
+/* Of a folder in which this process has just put n_files in place, file by file
+ * as its digest states: what the receipt of a check would be. All at once: nothing
+ * is hashed. 0; 1 with a fault; KERNEL_CHECK_OTHERS: other files lie there as
+ * well, so that a check must look; negative. */
+int kernel_check_receipt_of(const char *path, Text variant, size_t n_files, KernelReceipt *ret_receipt, Fault *fault);
 
 KernelCheck *kernel_check_free(KernelCheck *check);
 DEFINE_CLEANUP(KernelCheck *, kernel_check_free)

@@ -309,6 +309,21 @@ void acquires_put_receipt(Acquires *acquires, Text path, Text variant, const Ker
                 state_note(acquires->daemon->state, &fact);
 }
 
+/* No files have the fingerprint of zeros. */
+void acquires_void_receipt(Acquires *acquires, Text path, Text variant)
+{
+        const Fact fact = {
+                .kind = FACT_RECEIPT,
+                .receipt = { .path = path, .variant = variant, .used_s = acquires_used_s(acquires, path, variant) },
+        };
+
+        if (!receipts_find(&acquires->receipts, path, variant))
+                return;
+        receipts_void(&acquires->receipts, path, variant);
+        if (acquires->daemon->state)
+                state_note(acquires->daemon->state, &fact);
+}
+
 int acquires_new(Daemon *daemon, Acquires **ret_acquires)
 {
         Acquires *acquires = alloc_zeroed(1, sizeof(*acquires));

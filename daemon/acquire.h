@@ -21,6 +21,7 @@ size_t acquires_n_waiting(const Acquires *acquires);
 
 /* What a folder looked like when its files were hashed; put is told to the store, too. */
 void acquires_put_receipt(Acquires *acquires, Text path, Text variant, const KernelReceipt *receipt);
+void acquires_void_receipt(Acquires *acquires, Text path, Text variant); /* the store is told, too */
 void acquires_know_receipt(Acquires *acquires, Text path, Text variant, const KernelReceipt *receipt, int64_t used_s);
 int64_t acquires_used_s(const Acquires *acquires, Text path, Text variant); /* 0: there is none */
 

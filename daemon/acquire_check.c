@@ -57,6 +57,7 @@ static void check_link(Check *check)
 static void wait_link(Wait *wait, Check *check)
 {
         wait->check = check;
+        wait->previous = NULL;
         wait->next = check->waits;
         if (wait->next)
                 wait->next->previous = wait;
@@ -216,6 +217,45 @@ static void check_succeed(Check *check)
         }
 }
 
+/* Of files that were there, where no others may be fetched. */
+static void wait_end_gone(Wait *wait, const Check *check, const Fault *fault)
+{
+        Fault gone;
+
+        (void)fault_set(&gone, FAULT_CORRUPT, "%s/build/%s was complete and is no more; acquire it while the Hub may be "
+                        "asked, or put its files back and restart the daemon: %s", check->path, check->variant,
+                        fault->message);
+        wait_end_with_fault(wait, &gone);
+}
+
+/* Once, whatever comes of it: what does not stay whole is not fetched in a loop. */
+static void wait_mend(Wait *wait)
+{
+        Fault fault;
+        int r;
+
+        wait_leave_check(wait);
+        wait->hub.mended = true;
+        r = wait_seek(wait, &fault);
+        if (r != 0)
+                wait_end_with_result(wait, r, &fault);
+}
+
+/* Ends the wait, or sends it on. */
+static void wait_fail(Wait *wait, Check *check, const Fault *fault)
+{
+        Hub *hub = check->acquires->daemon->hub;
+        bool wrong = wait->hub.target && check_job_found_wrong(&check->job);
+
+        if (!wrong || hub_forget_files(hub, wait->kernel, wait->result.commit, wait->result.variant, text_of(check->path)) ||
+            wait->hub.mended)
+                wait_end_with_fault(wait, fault);
+        else if (wait->hub.offline)
+                wait_end_gone(wait, check, fault);
+        else
+                wait_mend(wait);
+}
+
 static void check_fail(Check *check, const Fault *fault)
 {
         LogFields fields = LOG_FIELDS_NULL;
@@ -226,7 +266,7 @@ static void check_fail(Check *check, const Fault *fault)
         fields.peer = true;
         log_warning(LEASE, &fields, "%s/build/%s is not leased: %s", check->path, check->variant, fault->message);
         while (check->waits)
-                wait_end_with_fault(check->waits, fault);
+                wait_fail(check->waits, check, fault);
 }
 
 static Check *check_free(Check *check)

@@ -27,6 +27,7 @@ typedef struct HubWait {
         bool fresh;     /* the Hub is still to be asked */
         bool trust_remote_code;
         bool offline;
+        bool mended;    /* what was known to be here was not, and it went on as if nothing were */
 } HubWait;
 
 struct Wait {

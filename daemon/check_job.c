@@ -36,6 +36,11 @@ int check_job_init(CheckJob *check, const char *path, Text variant, uid_t owner,
         return kernel_check_new(path, variant, owner, receipt, &check->work);
 }
 
+bool check_job_found_wrong(const CheckJob *check)
+{
+        return check->refused && (check->fault.name == FAULT_NO_REPOSITORY || check->fault.name == FAULT_CORRUPT);
+}
+
 void check_job_deinit(CheckJob *check)
 {
         check->work = kernel_check_free(check->work);

@@ -19,6 +19,9 @@ typedef struct CheckJob {
 
 /* As kernel_check_new; `job` must be submitted before it is looked at. */
 int check_job_init(CheckJob *check, const char *path, Text variant, uid_t owner, const KernelReceipt *receipt);
+
+/* Of one that has ended: whether files are missing or are others than stated. */
+bool check_job_found_wrong(const CheckJob *check);
 void check_job_deinit(CheckJob *check);
 
 /* As of now; any thread. */

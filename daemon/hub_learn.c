@@ -1,4 +1,5 @@
-/* What goes into a fetch of what is known, and what comes out of it. */
+/* What goes into a fetch of what is known, and what comes out of it; and what is
+ * found to be known wrongly. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -279,4 +280,14 @@ void hub_learn(Hub *hub, const FetchOrder *order, const FetchResult *result, con
         learn_known(hub, result, now_s);
         learn_receipts(hub, result);
         learn_revision(hub, order, result, fault != NULL, now_s);
+}
+
+/* --- what holds no more --- */
+
+int hub_forget_files(Hub *hub, Text repo, Text commit, Text variant, Text path)
+{
+        acquires_void_receipt(hub->daemon->acquires, path, variant);
+        if (!hub->daemon->config->system)
+                return 1;
+        return catalog_forget_complete(hub->catalog, repo, commit, variant);
 }

@@ -85,6 +85,11 @@ void receipts_put(Receipts *receipts, Text path, Text variant, KernelReceipt rec
                 receipts_drop_oldest(receipts);
 }
 
+void receipts_void(Receipts *receipts, Text path, Text variant)
+{
+        receipts_put(receipts, path, variant, (KernelReceipt){ 0 }, receipts_used_s(receipts, path, variant));
+}
+
 void receipts_deinit(Receipts *receipts)
 {
         while (receipts->first) {

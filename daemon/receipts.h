@@ -23,4 +23,7 @@ int64_t receipts_used_s(const Receipts *receipts, Text path, Text variant);
 
 /* Without memory it is not kept, and the folder is hashed again. */
 void receipts_put(Receipts *receipts, Text path, Text variant, KernelReceipt receipt, int64_t used_s);
+
+/* It matches no folder any more; when it was used stays. */
+void receipts_void(Receipts *receipts, Text path, Text variant);
 void receipts_deinit(Receipts *receipts);

@@ -7,12 +7,13 @@ import json
 import os
 import random
 import select
+import shutil
 
 import pytest
 
 import harness
 from conftest import needs_root
-from harness import blob_name, fault_of, kernel_files, tree_of
+from harness import blob_name, fault_of, kernel_files, tree_of, until
 
 VARIANT = "build/torch-cpu"
 
@@ -404,6 +405,114 @@ def test_a_file_that_another_client_writes_is_waited_for(other_client, hub):
         (other_client.repository() / "blobs" / blob).write_bytes(b"x" * 1000)
     assert peer.answer(asked)["digest"] == "ok"
     assert hub.counts()["cdn"] == 0
+
+
+# --- gone, or damaged, while the daemon runs ---
+
+
+@pytest.fixture
+def holding(make_fetching, hub):
+    """A system's daemon that has a kernel complete and hashed, and is asked for it again."""
+    hub.commits = hub.add_repository("org/name", {"v1": FILES})
+    daemon = make_fetching(system=True).start()
+    with daemon.peer() as peer:
+        assert peer.fetch()["digest"] == "ok"
+    hub.reset_requests()
+    return daemon
+
+
+def damage(blob, data=None):
+    """Other bytes of the same length, or none."""
+    data = data or b"z" * blob.stat().st_size
+    blob.chmod(0o644)
+    blob.write_bytes(data)
+    blob.chmod(0o444)
+
+
+def so_blob(daemon):
+    return daemon.repository() / "blobs" / blob_name(b"x" * 1000, large=True)
+
+
+def variant_folder(daemon, hub):
+    return daemon.repository() / "snapshots" / hub.commits["v1"] / VARIANT
+
+
+GONE = {
+    "repository": lambda daemon, hub: shutil.rmtree(daemon.repository()),
+    "variant": lambda daemon, hub: shutil.rmtree(variant_folder(daemon, hub)),
+    "blob": lambda daemon, hub: so_blob(daemon).unlink(),
+    "link": lambda daemon, hub: (variant_folder(daemon, hub) / "_x.so").unlink(),
+    "damaged": lambda daemon, hub: damage(so_blob(daemon)),
+    "shorter": lambda daemon, hub: damage(so_blob(daemon), b"x"),
+    "metadata": lambda daemon, hub: damage((variant_folder(daemon, hub) / "metadata.json").resolve()),
+}
+
+
+@pytest.mark.parametrize("lose", GONE.values(), ids=GONE.keys())
+def test_what_has_gone_from_the_disk_is_fetched_again(holding, hub, lose):
+    lose(holding, hub)
+    peers = [holding.peer() for _ in range(3)]
+    asked = [peer.begin_fetch() for peer in peers]
+    for peer, number in zip(peers, asked):
+        result = peer.answer(number)
+        assert (result["digest"], result["commit"]) == ("ok", hub.commits["v1"])
+    for path, data in FILES.items():
+        assert (holding.repository() / "snapshots" / hub.commits["v1"] / path).read_bytes() == data
+    assert len(check_links(holding)) == len(FILES) and holding.status()["kernels"] == 1
+    assert len({entry.target for entry in hub.requests("files")}) == hub.counts()["files"], "once for all"
+    hub.reset_requests()
+    with holding.peer() as peer:
+        assert peer.fetch()["digest"] == "ok"
+    assert hub.counts()["total"] == 0
+
+
+@pytest.mark.parametrize("lose", [GONE["repository"], GONE["damaged"]], ids=["repository", "damaged"])
+def test_what_has_gone_is_named_where_nothing_may_be_fetched(holding, hub, lose):
+    lose(holding, hub)
+    fault = fault_of(holding.peer(offline=True).fetch)
+    assert fault.name == "corrupt" and "put its files back" in fault.message, fault
+    assert hub.counts()["total"] == 0
+    assert holding.peer().fetch()["digest"] == "ok"
+
+
+def test_a_fetch_that_began_before_does_not_bring_back_what_was_known(holding, hub):
+    """It is asked behind everybody's back whether the branch has moved."""
+    holding.configure(fresh_s=0)
+    fault = hub.set_fault("stall", "refs")
+    shutil.rmtree(holding.repository())
+    peer = holding.peer()
+    asked = peer.begin_fetch()
+    fault.wait()
+    until(lambda: "is not leased" in holding.log(), "the check has ended")
+    fault.release()
+    assert peer.answer(asked)["digest"] == "ok"
+    check_links(holding)
+
+
+def test_a_file_that_does_not_belong_is_no_less_refused_after_a_fetch(holding, hub):
+    """Fetching cannot mend it, and is tried once for each who asks."""
+    stray = variant_folder(holding, hub) / "stray.py"
+    stray.write_bytes(b"# of nobody\n")
+    for _ in range(2):
+        with holding.peer() as peer:
+            fault = fault_of(peer.fetch)
+        assert fault.name == "corrupt" and "stray.py" in fault.message
+    assert hub.counts()["files"] == 0
+    stray.unlink()
+    assert holding.peer().fetch()["digest"] == "ok"
+
+
+@pytest.mark.parametrize("lose, name", [(GONE["repository"], "no-repository"), (GONE["damaged"], "corrupt")],
+                         ids=["repository", "damaged"])
+def test_what_a_user_changes_in_his_own_cache_is_his(fetching, hub, lose, name):
+    hub.commits = hub.add_repository("org/name", {"v1": FILES})
+    with fetching.peer() as peer:
+        peer.fetch()
+        hub.reset_requests()
+        lose(fetching, hub)
+        for _ in range(2):
+            assert fault_of(peer.fetch).name == name
+    assert hub.counts()["total"] == 0
 
 
 # --- killed ---

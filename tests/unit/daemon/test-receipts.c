@@ -56,4 +56,18 @@ START_TEST(test_the_oldest_goes)
 }
 END_TEST
 
-FIXTURE_MAIN("daemon/receipts", test_the_latest_counts, test_the_oldest_goes)
+START_TEST(test_void)
+{
+        Receipts receipts = { 0 };
+
+        receipts_put(&receipts, TEXT("/k"), TEXT("v"), receipt_of(3), 7);
+        receipts_put(&receipts, TEXT("/k"), TEXT("w"), receipt_of(4), 8);
+        receipts_void(&receipts, TEXT("/k"), TEXT("v"));
+        ck_assert_int_eq(number_of(receipts_find(&receipts, TEXT("/k"), TEXT("v"))), 0);
+        ck_assert_int_eq(receipts_used_s(&receipts, TEXT("/k"), TEXT("v")), 7);
+        ck_assert_int_eq(number_of(receipts_find(&receipts, TEXT("/k"), TEXT("w"))), 4);
+        receipts_deinit(&receipts);
+}
+END_TEST
+
+FIXTURE_MAIN("daemon/receipts", test_the_latest_counts, test_the_oldest_goes, test_void)

@@ -136,6 +136,8 @@ static int take_row(HubVerify *verify, const Fault *refusal)
         *row = (MsgVerified){ .repo = item->repo, .commit = item->commit, .variant = item->variant,
                               .signature = TEXT("not checked") };
         if (refusal) {
+                if (check_job_found_wrong(&verify->job))
+                        (void)hub_forget_files(verify->hub, item->repo, item->commit, item->variant, item->path);
                 verify->failed++;
                 row->digest = TEXT("corrupt");
                 return arena_copy(&verify->arena, text_of(refusal->message), &row->message);

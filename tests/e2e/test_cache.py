@@ -1,6 +1,7 @@
 """What the cache holds is right or is not there: wrong bytes, full disks, other
 writers, listings that lie, and a daemon that is killed at any moment."""
 
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -8,6 +9,7 @@ import os
 import random
 import select
 import shutil
+import sqlite3
 
 import pytest
 
@@ -500,6 +502,23 @@ def test_a_file_that_does_not_belong_is_no_less_refused_after_a_fetch(holding, h
     assert hub.counts()["files"] == 0
     stray.unlink()
     assert holding.peer().fetch()["digest"] == "ok"
+
+
+def test_what_is_found_corrupt_by_verifying_is_mended_by_the_next_who_asks(holding, hub):
+    def fingerprints():
+        with contextlib.closing(sqlite3.connect(holding.state / "kernelsd.db")) as database:
+            return [row[0] for row in database.execute("SELECT fingerprint FROM receipt")]
+
+    damage(so_blob(holding))
+    (row,) = holding.ask("cache.verify")["kernels"]
+    assert row["digest"] == "corrupt" and hub.counts()["total"] == 0
+    assert holding.status()["kernels"] == 0
+    until(lambda: fingerprints() == [bytes(32)], "the receipt is void")
+    assert holding.peer().fetch()["digest"] == "ok"
+    assert hub.counts()["files"] == 1
+    (row,) = holding.ask("cache.verify")["kernels"]
+    assert row["digest"] == "ok"
+    check_links(holding)
 
 
 @pytest.mark.parametrize("lose, name", [(GONE["repository"], "no-repository"), (GONE["damaged"], "corrupt")],

@@ -247,8 +247,8 @@ static void wait_fail(Wait *wait, Check *check, const Fault *fault)
         Hub *hub = check->acquires->daemon->hub;
         bool wrong = wait->hub.target && check_job_found_wrong(&check->job);
 
-        if (!wrong || hub_forget_files(hub, wait->kernel, wait->result.commit, wait->result.variant, text_of(check->path)) ||
-            wait->hub.mended)
+        if (!wrong || hub_forget_files(hub, wait->kernel, wait->result.commit, wait->result.variant, text_of(check->path),
+                                       fault->name) || wait->hub.mended)
                 wait_end_with_fault(wait, fault);
         else if (wait->hub.offline)
                 wait_end_gone(wait, check, fault);

@@ -73,10 +73,11 @@ int hub_order(Hub *hub, const FetchWish *wish, FetchOrder **ret_order, Fault *fa
 /* Takes over what a fetch has found out, whether it failed or not. */
 void hub_learn(Hub *hub, const FetchOrder *order, const FetchResult *result, const Fault *fault);
 
-/* Files of a variant were found missing, or with other bytes: neither its receipt
- * nor, in a system's cache, that it is complete holds any more. What lies in a user's
- * cache is that user's, to be answered as it is. 0; 1: such a one; -ENOMEM. */
-int hub_forget_files(Hub *hub, Text repo, Text commit, Text variant, Text path);
+/* A variant was found to be gone (FAULT_NO_REPOSITORY), or to have other files or
+ * bytes: neither its receipt nor that it is complete holds any more. What a user has
+ * changed in his own cache is his, to be answered as it is, and nothing that a fetch
+ * may write over. 0; 1: such a one; -ENOMEM. */
+int hub_forget_files(Hub *hub, Text repo, Text commit, Text variant, Text path, FaultName found);
 
 /* --- for askers --- */
 

@@ -284,10 +284,10 @@ void hub_learn(Hub *hub, const FetchOrder *order, const FetchResult *result, con
 
 /* --- what holds no more --- */
 
-int hub_forget_files(Hub *hub, Text repo, Text commit, Text variant, Text path)
+int hub_forget_files(Hub *hub, Text repo, Text commit, Text variant, Text path, FaultName found)
 {
         acquires_void_receipt(hub->daemon->acquires, path, variant);
-        if (!hub->daemon->config->system)
+        if (!hub->daemon->config->system && found != FAULT_NO_REPOSITORY)
                 return 1;
         return catalog_forget_complete(hub->catalog, repo, commit, variant);
 }

@@ -137,7 +137,8 @@ static int take_row(HubVerify *verify, const Fault *refusal)
                               .signature = TEXT("not checked") };
         if (refusal) {
                 if (check_job_found_wrong(&verify->job))
-                        (void)hub_forget_files(verify->hub, item->repo, item->commit, item->variant, item->path);
+                        (void)hub_forget_files(verify->hub, item->repo, item->commit, item->variant, item->path,
+                                               verify->job.fault.name);
                 verify->failed++;
                 row->digest = TEXT("corrupt");
                 return arena_copy(&verify->arena, text_of(refusal->message), &row->message);

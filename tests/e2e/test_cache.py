@@ -521,17 +521,25 @@ def test_what_is_found_corrupt_by_verifying_is_mended_by_the_next_who_asks(holdi
     check_links(holding)
 
 
-@pytest.mark.parametrize("lose, name", [(GONE["repository"], "no-repository"), (GONE["damaged"], "corrupt")],
-                         ids=["repository", "damaged"])
-def test_what_a_user_changes_in_his_own_cache_is_his(fetching, hub, lose, name):
+def test_what_a_user_changes_in_his_own_cache_is_his(fetching, hub):
     hub.commits = hub.add_repository("org/name", {"v1": FILES})
     with fetching.peer() as peer:
         peer.fetch()
         hub.reset_requests()
-        lose(fetching, hub)
+        damage(so_blob(fetching))
         for _ in range(2):
-            assert fault_of(peer.fetch).name == name
+            assert fault_of(peer.fetch).name == "corrupt"
     assert hub.counts()["total"] == 0
+
+
+@pytest.mark.parametrize("lose", [GONE["repository"], GONE["variant"]], ids=["repository", "variant"])
+def test_what_a_user_removes_is_fetched_again(fetching, hub, lose):
+    hub.commits = hub.add_repository("org/name", {"v1": FILES})
+    with fetching.peer() as peer:
+        peer.fetch()
+        lose(fetching, hub)
+        assert peer.fetch()["digest"] == "ok"
+    check_links(fetching)
 
 
 # --- killed ---

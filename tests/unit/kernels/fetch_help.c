@@ -400,6 +400,8 @@ void order_known(FetchOrder *order, bool listed, KnownVariant *variants, size_t 
 
 /* --- driving --- */
 
+Target *newcomer;
+
 static int drive(Fetch *fetch, Fetched *fetched, void (*paused)(void))
 {
         FetchCall *out[OUT_MAX];
@@ -415,6 +417,11 @@ static int drive(Fetch *fetch, Fetched *fetched, void (*paused)(void))
                         ck_assert_uint_eq(n_out, 0);
                         fetched->n_pauses++;
                         paused();
+                        continue;
+                }
+                if (r == FETCH_CONFIRMS) {
+                        fetched->n_confirms++;
+                        ck_assert_int_eq(fetch_confirm(fetch, &newcomer, newcomer ? 1 : 0), 0);
                         continue;
                 }
                 if (r != STEP_MORE && r != FETCH_WAITS)

@@ -102,7 +102,11 @@ typedef struct Fetched {
         FetchResult *result;
         Progress progress; /* before the last step */
         unsigned n_pauses;
+        unsigned n_confirms;
 } Fetched;
+
+/* Who has come by the time that a fetch confirms; NULL: nobody. Borrowed. */
+extern Target *newcomer;
 
 /* Takes the order, steps until its end, gives every call its answer, the oldest
  * first; at a pause calls `paused`, and ends there if that is NULL or after a

@@ -297,5 +297,37 @@ START_TEST(test_refs)
 }
 END_TEST
 
+/* Who has begun meanwhile to use what was in force is asked about until nobody new comes. */
+START_TEST(test_newcomers)
+{
+        CLEANUP(cache_closep) Cache *cache = help_open(true);
+        CLEANUP(fetch_order_freep) FetchOrder *another = order_for(cache, FETCH_FILES, "main");
+        CLEANUP_FETCHED Fetched first = { 0 }, changed = { 0 }, same = { 0 };
+        FetchOrder *order = order_files(cache);
+
+        hub_forget();
+        have(META_CPU);
+        order_cuda(another, 90);
+        newcomer = another->targets[0];
+        first = fetch_all(order, NULL); /* nothing was in force */
+        assert_complete(&first);
+        ck_assert(first.n_confirms == 0 && first.result->n_targets == 1);
+        order = order_files(cache);
+        order->last_commit = TEXT(OTHER_COMMIT);
+        changed = fetch_all(order, NULL);
+        assert_complete(&changed);
+        ck_assert(changed.n_confirms == 2 && changed.result->n_targets == 2);
+        ck_assert(fetched_has(&changed, 1, CUDA_126, FAULT_NONE));
+        ck_assert(known_variant(changed.result->known, TEXT(CUDA_126))->complete);
+        ck_assert_str_eq(help_content(help_at(HELP_FOLDER "/refs/main")), COMMIT);
+        order = order_files(cache);
+        order->last_commit = TEXT(OTHER_COMMIT);
+        newcomer = order->targets[0];
+        same = fetch_all(order, NULL);
+        assert_complete(&same);
+        ck_assert(same.n_confirms == 1 && same.result->n_targets == 1);
+}
+END_TEST
+
 FIXTURE_MAIN("kernels/fetch_place", test_right_digest, test_digests_of_two_kinds, test_no_digest, test_wrong_digest,
-             test_receipt, test_no_receipt, test_shared, test_completed, test_cannot_be_placed, test_refs)
+             test_receipt, test_no_receipt, test_shared, test_completed, test_cannot_be_placed, test_refs, test_newcomers)

@@ -34,10 +34,12 @@ int request_deadline(OptionalInteger asked, uint64_t *ret_deadline_ms, Fault *fa
         return 0;
 }
 
-int request_reference(Text repo, OptionalInteger version, Text revision, Reference *ret_reference, Fault *fault)
+int request_reference(const Request *request, Text repo, OptionalInteger version, Text revision, Reference *ret_reference,
+                      Fault *fault)
 {
         Reference reference = { .kind = version.present ? REFERENCE_VERSION : REFERENCE_REVISION, .repo = repo,
                                 .version = version.value, .revision = revision, .layer = TEXT("") };
+        const Pin *pin;
 
         if (version.present == (revision.data != NULL))
                 return fault_set(fault, FAULT_BAD_REQUEST, "%.*s: exactly one of version and revision", TEXT_PRINT(repo));
@@ -45,6 +47,9 @@ int request_reference(Text repo, OptionalInteger version, Text revision, Referen
                 return 1;
         if (revision.data && name_is_commit(revision))
                 reference.commit = revision;
+        pin = pins_find(request->daemon->mapping->pins, &reference);
+        if (pin)
+                reference.commit = pin->commit;
         *ret_reference = reference;
         return 0;
 }
@@ -113,7 +118,7 @@ static int acquire_repository(Request *request, const AcquireOptions *options)
         Reference reference;
         int r;
 
-        r = request_reference(acquire->repo, acquire->version, acquire->revision, &reference, &request->fault);
+        r = request_reference(request, acquire->repo, acquire->version, acquire->revision, &reference, &request->fault);
         if (!query.device.data)
                 query.device = request_device(request->holdings);
         if (r == 0)

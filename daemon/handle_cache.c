@@ -158,6 +158,9 @@ int handle_cache_verify(Request *request)
                 r = page_init(hub, params->after, params->limit, params->repo, request->arena, &page, &request->fault);
         if (r == 0)
                 r = page_take(&page, request->arena, &kernels, &n);
+        if (r == 0 && params->repo.data && !n && !page.first)
+                return fault_set(&request->fault, FAULT_NO_REPOSITORY, "nothing of %.*s is complete on this host",
+                                 TEXT_PRINT(params->repo));
         if (r == 0)
                 r = hub_verify_new(request, params->deadline_ms, &verify, &request->fault);
         for (size_t i = 0; r == 0 && i < n && i < page.limit; i++)

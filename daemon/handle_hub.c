@@ -309,7 +309,7 @@ int handle_variants(Request *request)
         Reference reference;
         const Revision *revision;
         HubName name;
-        int r = request_reference(params->repo, params->version, params->revision, &reference, &request->fault);
+        int r = request_reference(request, params->repo, params->version, params->revision, &reference, &request->fault);
 
         if (r == 0)
                 r = request_target(request->holdings, params->device, params->capability, params->arch, &target,

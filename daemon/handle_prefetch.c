@@ -130,25 +130,29 @@ static int fetched_task(const Request *request, OptionalInteger deadline_ms, Hub
 
 /* --- refresh --- */
 
+/* Somebody trusted what has been fetched, and is judged anew when he acquires it;
+ * what was only looked up nobody has trusted. */
+static bool is_fetched(const Catalog *catalog, const HubName *name)
+{
+        const Revision *revision = catalog_revision(catalog, name->repo, name->revision);
+        const Known *known = revision ? catalog_known(catalog, revision->final_repo, revision->final_commit) : NULL;
+
+        for (size_t i = 0; known && i < known->all->n_variants; i++)
+                if (known->all->variants[i].complete)
+                        return true;
+        return false;
+}
+
 static int refresh_item(HubTask *task, HubTaskItem *item, const HubName *name)
 {
         int r = hub_task_set_name(task, item, name);
 
         item->goal = FETCH_FILES;
-        item->fresh = item->takes_effect = item->judged_later = true;
+        item->fresh = item->takes_effect = true;
+        item->judged_later = is_fetched(task->hub->catalog, name);
         if (r == 0)
                 r = hub_targets_of(task->hub, name->repo, name->revision, &task->arena, &item->targets, &item->n_targets);
         return r;
-}
-
-static bool is_refreshed(const MsgRefresh *params, const HubName *name, const Revision *revision)
-{
-        if (name_is_commit(revision_name(revision)))
-                return false;
-        if (!params->repo.data)
-                return true;
-        return text_equal(revision_repo(revision), params->repo) &&
-               (!name || text_equal(revision_name(revision), name->revision));
 }
 
 static HubName name_of(const Revision *revision)
@@ -159,36 +163,49 @@ static HubName name_of(const Revision *revision)
                           .version = hub_ref_version(revision_name(revision), &version) };
 }
 
-static int refresh_known(HubTask *task, const MsgRefresh *params)
+/* All of a repository that is named; else what has been fetched. */
+static bool is_refreshed(const Catalog *catalog, const MsgRefresh *params, const Revision *revision)
+{
+        HubName name = name_of(revision);
+
+        if (name_is_commit(name.revision))
+                return false;
+        return params->repo.data ? text_equal(name.repo, params->repo) : is_fetched(catalog, &name);
+}
+
+static int refresh_known(HubTask *task, const MsgRefresh *params, Fault *fault)
 {
         const Catalog *catalog = task->hub->catalog;
         size_t n = 0, at = 0;
         int r;
 
         for (Revision *known = catalog_next_revision(catalog, NULL); known; known = catalog_next_revision(catalog, known))
-                n += is_refreshed(params, NULL, known);
+                n += is_refreshed(catalog, params, known);
+        if (!n && params->repo.data)
+                return fault_set(fault, FAULT_NO_REPOSITORY, "no version and no branch of %.*s is known on this host: name one, or "
+                                 "prefetch it", TEXT_PRINT(params->repo));
         r = hub_task_make_items(task, n);
         for (Revision *known = catalog_next_revision(catalog, NULL); r == 0 && known;
              known = catalog_next_revision(catalog, known)) {
                 HubName name = name_of(known);
 
-                if (is_refreshed(params, NULL, known))
+                if (is_refreshed(catalog, params, known))
                         r = refresh_item(task, &task->items[at++], &name);
         }
         return r;
 }
 
-static int refresh_one(HubTask *task, const MsgRefresh *params, Fault *fault)
+static int refresh_one(HubTask *task, const Request *request, const MsgRefresh *params, Fault *fault)
 {
         Reference reference;
         HubName name;
-        int r = request_reference(params->repo, params->version, params->revision, &reference, fault);
+        int r = request_reference(request, params->repo, params->version, params->revision, &reference, fault);
 
         if (r != 0)
                 return r;
         hub_name_init(&name, &reference);
         if (name.fixed)
-                return fault_set(fault, FAULT_BAD_REQUEST, "revision: a commit never changes");
+                return fault_set(fault, FAULT_BAD_REQUEST, "a commit never changes, nor does what is pinned to one: `pins` shows those");
         r = hub_task_make_items(task, 1);
         return r == 0 ? refresh_item(task, &task->items[0], &name) : r;
 }
@@ -207,7 +224,7 @@ int handle_refresh(Request *request)
         if (r == 0)
                 r = fetched_task(request, params->deadline_ms, &task, &request->fault);
         if (r == 0)
-                r = one ? refresh_one(task, params, &request->fault) : refresh_known(task, params);
+                r = one ? refresh_one(task, request, params, &request->fault) : refresh_known(task, params, &request->fault);
         if (r != 0)
                 return r;
         hub_task_run(STEAL(task));
@@ -328,11 +345,11 @@ static int prefetch_item(HubTask *task, HubTaskItem *item, const HubName *name, 
         return r == 0 ? item_take_targets(task, item, targets) : r;
 }
 
-static int prefetch_one(HubTask *task, const MsgPrefetch *params, const Targets *targets, Fault *fault)
+static int prefetch_one(HubTask *task, const Request *request, const MsgPrefetch *params, const Targets *targets, Fault *fault)
 {
         Reference reference;
         HubName name;
-        int r = request_reference(params->repo, params->version, params->revision, &reference, fault);
+        int r = request_reference(request, params->repo, params->version, params->revision, &reference, fault);
 
         if (r != 0)
                 return r;
@@ -362,6 +379,7 @@ static int prefetch_lock(HubTask *task, const MsgPrefetch *params, const Targets
 /* The distinct repositories and revisions of the host mapping. */
 typedef struct Wanted {
         Arena *arena;
+        const Pins *pins;
         TextTable table;
         HubName *names;
         size_t n;
@@ -372,12 +390,16 @@ typedef struct Wanted {
 static int want_reference(void *data, const Reference *reference)
 {
         Wanted *wanted = data;
+        Reference pinned = *reference;
+        const Pin *pin = pins_find(wanted->pins, reference);
         HubName name;
         TableItem *item;
 
         if (reference->kind == REFERENCE_PATH)
                 return 0;
-        hub_name_init(&name, reference);
+        if (pin)
+                pinned.commit = pin->commit;
+        hub_name_init(&name, &pinned);
         if (text_table_find(&wanted->table, name.repo, name.revision))
                 return 0;
         if (wanted->n == LIMIT_PAGE)
@@ -394,7 +416,8 @@ static int want_reference(void *data, const Reference *reference)
 
 static int prefetch_mapping(HubTask *task, const MsgPrefetch *params, const Targets *targets, Fault *fault)
 {
-        Wanted wanted = { .arena = &task->arena, .table = TEXT_TABLE_OF(task->hub->key), .fault = fault };
+        Wanted wanted = { .arena = &task->arena, .pins = task->hub->daemon->mapping->pins,
+                          .table = TEXT_TABLE_OF(task->hub->key), .fault = fault };
         int r;
 
         wanted.names = arena_zeroed(&task->arena, LIMIT_PAGE, sizeof(*wanted.names));
@@ -422,7 +445,7 @@ int handle_prefetch(Request *request)
         if (r == 0)
                 r = find_targets(request, request->arena, &targets, &request->fault);
         if (r == 0 && params->repo.data)
-                r = prefetch_one(task, params, &targets, &request->fault);
+                r = prefetch_one(task, request, params, &targets, &request->fault);
         else if (r == 0 && params->lock.data)
                 r = prefetch_lock(task, params, &targets, &request->fault);
         else if (r == 0)

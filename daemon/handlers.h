@@ -33,7 +33,10 @@ int handle_acquire(Request *request);
  * is for one that waits. */
 int request_wait(const Request *request, Charge *charge, Fault *fault);
 int request_deadline(OptionalInteger asked, uint64_t *ret_deadline_ms, Fault *fault);
-int request_reference(Text repo, OptionalInteger version, Text revision, Reference *ret_reference, Fault *fault);
+
+/* With the commit that is pinned for it, if one is. Borrowed from the parameters and the mapping. */
+int request_reference(const Request *request, Text repo, OptionalInteger version, Text revision, Reference *ret_reference,
+                      Fault *fault);
 
 /* What a kernel is wanted for: the session's environment, on the device that is named,
  * else on that of its backend, else on cpu. 0; 1 with a fault; -ENOMEM. */

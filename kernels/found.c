@@ -141,8 +141,8 @@ Miss miss_of_hit(IndexAnswer answer, const IndexQuery *query, OptionalInteger ca
                 if (name_check_layer(query->layer, &fault))
                         return (Miss){ FAULT_INVALID_NAME, TEXT("no layer has such a name: names take at most 256 "
                                                                 "bytes and no control characters") };
-                return (Miss){ FAULT_NO_MAPPING, TEXT("the view does not know the layer: register it, or name it in a "
-                                                      "mapping file") };
+                return (Miss){ FAULT_NO_MAPPING, TEXT("no mapping has the layer: name it in a mapping file (`mapping list` "
+                                                      "shows what they name), or register it in the session") };
         case INDEX_NO_DEVICE:
                 return (Miss){ FAULT_NO_DEVICE, TEXT("the layer is mapped, but not for this device type: `explain` "
                                                      "shows what there is") };

@@ -35,8 +35,8 @@ const Command command_table[] = {
           "on this host. Signatures are not checked." },
         { "refresh", "[ORG/NAME]", OPTIONS_SOCKET | OPTIONS_REVISION | OPTION_BIT(DEADLINE), 0, 1, false, verb_refresh,
           "ask the Hub for newer commits",
-          "Asks the Hub for newer commits of a repository, or of all that this host knows, and fetches them for every "
-          "environment that uses them. The exit status is that of the first that failed." },
+          "Asks the Hub for newer commits of a repository, or of all that has been fetched, and fetches them for every named "
+          "environment and every one that uses them. The exit status is that of the first that failed." },
         { "prefetch", "[ORG/NAME]", OPTIONS_SUIT | OPTIONS_REVISION | OPTION_BIT(DEADLINE) | OPTION_BIT(LOCK) |
           OPTION_BIT(ENVIRONMENT) | OPTION_BIT(TRUST), 0, 1, false, verb_prefetch,
           "fetch kernels before anybody asks for them",
@@ -103,7 +103,7 @@ const Command command_table[] = {
           "admin socket can be opened." },
         { "status", "", OPTIONS_SOCKET, 0, 0, false, verb_status,
           "totals, and what is wrong",
-          "Shows the daemon's totals. The exit status is 1 while the newest mapping files have errors, "
+          "Shows the daemon's totals. The exit status is 1 while the newest mapping or environment files have errors, "
           "and while what is stored cannot be changed or was lost." },
         { "version", "", OPTIONS_SOCKET, 0, 0, false, verb_version,
           "versions of program, library and daemon",

@@ -457,3 +457,32 @@ def test_who_comes_while_the_branch_is_fetched_is_waited_for(stale, hub):
     hub.reset_requests()
     result = fetch_gpu(stale.peer(environment=GPU, offline=True))
     assert (result["commit"], result["variant"]) == (new, "torch-cuda")
+
+
+def test_a_refresh_fetches_nothing_that_was_only_looked_up(make_fetching, hub):
+    hub.add_repository("evil/name", {"v1": OLD}, trusted=False)
+    daemon = make_fetching().start()
+    daemon.peer().call("variants", repo="evil/name", version=1)
+    daemon.peer(environment=GPU).fetch(trust_remote_code=True)  # whoever asks next is among the known environments
+    hub.reset_requests()
+    rows = daemon.ask("refresh")["fetched"]
+    assert {row["repo"] for row in rows} == {"org/name"} and not hub.counts()["files"]
+    (row,) = daemon.ask("refresh", repo="evil/name")["fetched"]
+    assert row["name"] == "untrusted" and not hub.counts()["files"]
+    for method in ("refresh", "cache.verify"):
+        fault = fault_of(daemon.ask, method, repo="never/heard")
+        assert fault.name == "no-repository" and "on this host" in fault.message
+
+
+def test_a_pin_holds_for_everything_that_names_a_version(make_fetching, hub):
+    old = hub.add_repository("org/name", {"v1": OLD})["v1"]
+    new = move(hub)
+    daemon = make_fetching().start()
+    peer = daemon.peer(environment=GPU)
+    assert peer.call("pin.set", repo="org/name", version=1, commit=old)["in_force"]
+    assert peer.call("prefetch", repo="org/name", version=1, device="cpu")["fetched"][0]["commit"] == old
+    assert peer.fetch(version=1)["commit"] == old
+    assert peer.call("variants", repo="org/name", version=1)["commit"] == old
+    assert "pinned" in fault_of(peer.call, "refresh", repo="org/name", version=1).message
+    peer.call("pin.drop", repo="org/name", revision="v1")
+    assert daemon.peer().fetch(version=1)["commit"] == new

@@ -8,9 +8,15 @@
 
 Text pin_revision(int64_t version, char buffer[static PIN_REVISION])
 {
-        int n = snprintf(buffer, PIN_REVISION, "v%lld", (long long)version);
+        char *at = buffer + PIN_REVISION;
+        uint64_t rest = version < 0 ? 0 : (uint64_t)version;
 
-        return (Text){ buffer, (size_t)n };
+        /* Not snprintf: for each query of a batch it took a fifth of all time. */
+        do
+                *--at = (char)('0' + rest % 10);
+        while (rest /= 10);
+        *--at = 'v';
+        return (Text){ at, (size_t)(buffer + PIN_REVISION - at) };
 }
 
 static Pins *pins_free(Pins *pins)

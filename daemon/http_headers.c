@@ -98,11 +98,13 @@ static void headers_take_value(HttpHeaders *headers, Text name, Text value)
 {
         for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
                 char *place = (char *)headers->reply + kept[i].offset;
+                bool whole;
 
                 if (!text_is_name(name, kept[i].name))
                         continue;
-                if (!http_clean(value, place, kept[i].size) && place == headers->reply->link)
-                        headers->link_is_cut = true;
+                whole = http_clean(value, place, kept[i].size); /* the last of a name counts */
+                if (place == headers->reply->link)
+                        headers->link_is_cut = !whole;
         }
         if (text_is_name(name, TEXT("content-range")))
                 headers->from = range_from(value);

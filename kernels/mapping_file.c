@@ -1,8 +1,6 @@
 #include "kernels/mapping_file.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "kernels/folders.h"
 #include "kernels/kept_files.h"
@@ -22,8 +20,7 @@ typedef struct LockBytes {
 } LockBytes;
 
 typedef struct File {
-        MappingSet *set;
-        Text path;
+        MappingPlace place;
         uint16_t number;
         const MappingReader *reader;
         Arena arena;         /* lives as long as the file is read */
@@ -33,36 +30,10 @@ typedef struct File {
 /* Functions here return 0 when what they read is good, 1 when a fault has been
  * recorded (others may still be looked for), negative when reading must end. */
 
-static int bad(File *file, const JsonPath *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static int bad(File *file, const JsonPath *path, const char *format, ...)
-{
-        char message[2 * LIMIT_FAULT_MESSAGE];
-        va_list arguments;
-        Fault fault;
-        int r;
-
-        va_start(arguments, format);
-        (void)vsnprintf(message, sizeof(message), format, arguments);
-        va_end(arguments);
-        (void)fault_set(&fault, FAULT_BAD_REQUEST, "%s", message); /* for how it cuts and cleans */
-        r = mapping_set_fault_at(file->set, file->path, path, fault.message);
-        return r < 0 ? r : 1;
-}
-
 /* Passes on what a rule of proto/ or kernels/ found. */
 static int checked(File *file, const JsonPath *path, int r, const Fault *fault)
 {
-        return r > 0 ? bad(file, path, "%s", fault->message) : r;
-}
-
-static int expect(File *file, const JsonValue *value, JsonKind kind, const JsonPath *path)
-{
-        JsonKind is = json_value_kind(value);
-
-        if (is == kind)
-                return 0;
-        return bad(file, path, "is %s, must be %s", json_kind_name(is), json_kind_name(kind));
+        return r > 0 ? mapping_bad(&file->place, path, "%s", fault->message) : r;
 }
 
 /* Every key of the object must be one of `keys` (ends with NULL). */
@@ -78,7 +49,7 @@ static int check_keys(File *file, const JsonValue *object, const JsonPath *path,
                         key++;
                 if (*key)
                         continue;
-                worst = bad(file, &here, "is no key that is known here; remove it or correct its spelling");
+                worst = mapping_bad(&file->place, &here, "is no key that is known here; remove it or correct its spelling");
                 if (worst < 0)
                         return worst;
         }
@@ -96,7 +67,7 @@ static int read_text(File *file, const JsonValue *object, const char *key, const
         *ret_text = TEXT_NULL;
         if (!value)
                 return 0;
-        r = expect(file, value, JSON_KIND_TEXT, &here);
+        r = mapping_expect(&file->place, value, JSON_KIND_TEXT, &here);
         if (!r)
                 *ret_text = json_value_text(value);
         return r;
@@ -112,7 +83,7 @@ static int read_integer(File *file, const JsonValue *object, const char *key, co
         *ret_integer = INTEGER_ABSENT;
         if (!value)
                 return 0;
-        r = expect(file, value, JSON_KIND_INTEGER, &here);
+        r = mapping_expect(&file->place, value, JSON_KIND_INTEGER, &here);
         if (!r)
                 *ret_integer = INTEGER_PRESENT(json_value_integer(value));
         return r;
@@ -136,11 +107,11 @@ static int lock_bytes(File *file, Text path, LockBytes **ret_lock)
                 lock = arena_zeroed(&file->arena, 1, sizeof(*lock));
                 if (!lock || arena_copy(&file->arena, path, &lock->path) < 0)
                         return error_trace(-ENOMEM);
-                r = mapping_set_watch(file->set, lock->path);
+                r = mapping_set_watch(file->place.set, lock->path);
                 if (!r)
                         r = reader->read(reader->userdata, lock->path.data, &file->arena, &lock->bytes, &lock->fault);
-                if (!r && file->set->keeps)
-                        r = kept_files_add(file->set->keeps, true, TEXT(""), lock->path, lock->bytes);
+                if (!r && file->place.set->keeps)
+                        r = kept_files_add(file->place.set->keeps, true, TEXT(""), lock->path, lock->bytes);
                 if (r < 0)
                         return error_trace(r);
                 lock->next = file->locks;
@@ -171,15 +142,15 @@ static int read_lock(File *file, const JsonPath *path, Reference *reference)
         if (r)
                 return r;
         if (lock->fault.name != FAULT_NONE)
-                return bad(file, &here, "%s", lock->fault.message);
+                return mapping_bad(&file->place, &here, "%s", lock->fault.message);
         r = lock_lookup(lock->bytes, reference->repo, &file->arena, &reference->commit, &fault);
         if (r)
-                return r < 0 ? r : bad(file, &here, "%.*s: %s", TEXT_PRINT(reference->locked), fault.message);
+                return r < 0 ? r : mapping_bad(&file->place, &here, "%.*s: %s", TEXT_PRINT(reference->locked), fault.message);
         if (!reference->commit.data)
-                return bad(file, &here, "%.*s does not lock %.*s; lock it there, or name a version",
+                return mapping_bad(&file->place, &here, "%.*s does not lock %.*s; lock it there, or name a version",
                            TEXT_PRINT(reference->locked), TEXT_PRINT(reference->repo));
         if (!name_is_commit(lower(reference->commit)))
-                return bad(file, &here, "%.*s locks %.*s to \"%.*s\", which is no commit of 40 hex digits",
+                return mapping_bad(&file->place, &here, "%.*s locks %.*s to \"%.*s\", which is no commit of 40 hex digits",
                            TEXT_PRINT(reference->locked), TEXT_PRINT(reference->repo), TEXT_PRINT(reference->commit));
         return 0;
 }
@@ -189,13 +160,13 @@ static int choose_kind(File *file, const JsonPath *path, OptionalInteger version
         unsigned n = version.present + !!reference->revision.data + !!reference->locked.data;
 
         if (!reference->repo.data == !reference->path.data)
-                return bad(file, path, "must have exactly one of `repo` and `path`");
+                return mapping_bad(&file->place, path, "must have exactly one of `repo` and `path`");
         if (reference->path.data) {
                 reference->kind = REFERENCE_PATH;
-                return n ? bad(file, path, "`version`, `revision` and `locked` go with `repo`, not with `path`") : 0;
+                return n ? mapping_bad(&file->place, path, "`version`, `revision` and `locked` go with `repo`, not with `path`") : 0;
         }
         if (n != 1)
-                return bad(file, path, "`repo` must come with exactly one of `version`, `revision` and `locked`");
+                return mapping_bad(&file->place, path, "`repo` must come with exactly one of `version`, `revision` and `locked`");
         reference->version = version.value;
         reference->kind = version.present ? REFERENCE_VERSION :
                           reference->revision.data ? REFERENCE_REVISION : REFERENCE_LOCKED;
@@ -234,7 +205,7 @@ static int check_names(File *file, const JsonPath *path, const Reference *refere
                 Fault fault = FAULT_NULL;
 
                 if (names[i].name.data && names[i].check(names[i].name, &fault))
-                        worst = bad(file, &here, "%s", fault.message);
+                        worst = mapping_bad(&file->place, &here, "%s", fault.message);
         }
         return worst;
 }
@@ -245,7 +216,7 @@ static int read_reference(File *file, const JsonValue *value, const JsonPath *pa
         JsonPath at_version = JSON_PATH_KEY(path, TEXT("version"));
         OptionalInteger version;
         Fault fault = FAULT_NULL;
-        int r = expect(file, value, JSON_KIND_OBJECT, path);
+        int r = mapping_expect(&file->place, value, JSON_KIND_OBJECT, path);
 
         *ret_reference = (Reference){ .kind = REFERENCE_VERSION };
         if (!r)
@@ -280,7 +251,7 @@ static int read_mode(File *file, JsonMember member, const JsonPath *path, Draft 
 
         for (size_t i = 0; !r && i < draft->entry.n_modes; i++)
                 if (draft->modes[i].mode == mode.mode)
-                        r = bad(file, path, "is the mode %s, which stands here already; remove one of the two",
+                        r = mapping_bad(&file->place, path, "is the mode %s, which stands here already; remove one of the two",
                                 mode_spelling(mode.mode));
         if (!r)
                 r = read_reference(file, member.value, path, &mode.reference);
@@ -291,7 +262,7 @@ static int read_mode(File *file, JsonMember member, const JsonPath *path, Draft 
 
 static int read_modes(File *file, const JsonValue *value, const JsonPath *path, Draft *draft)
 {
-        int worst = expect(file, value, JSON_KIND_OBJECT, path);
+        int worst = mapping_expect(&file->place, value, JSON_KIND_OBJECT, path);
 
         if (worst)
                 return worst;
@@ -317,10 +288,10 @@ static int read_use(File *file, const JsonValue *value, const JsonPath *path, Dr
 
 static int read_remove(File *file, const JsonValue *value, const JsonPath *path, Draft *draft)
 {
-        int r = expect(file, value, JSON_KIND_BOOLEAN, path);
+        int r = mapping_expect(&file->place, value, JSON_KIND_BOOLEAN, path);
 
         if (!r && !json_value_boolean(value))
-                r = bad(file, path, "must be true; leave the key out to remove nothing");
+                r = mapping_bad(&file->place, path, "must be true; leave the key out to remove nothing");
         draft->entry.removes = true;
         return r;
 }
@@ -335,9 +306,9 @@ static int read_what(File *file, const JsonValue *value, const JsonPath *path, D
         bool device = draft->entry.device.data;
 
         if (!!use + !!modes + !!remove > 1 || (device && !use && !modes && !remove))
-                return bad(file, path, "must have exactly one of `use`, `modes` and `remove`");
+                return mapping_bad(&file->place, path, "must have exactly one of `use`, `modes` and `remove`");
         if (!device && (use || modes))
-                return bad(file, path, "must have a `device`");
+                return mapping_bad(&file->place, path, "must have a `device`");
         if (remove)
                 return read_remove(file, remove, &at_remove, draft);
         if (use)
@@ -382,11 +353,11 @@ static int add_entry(File *file, const JsonPath *path, const EntryDraft *draft)
         Fault fault = FAULT_NULL;
         int r;
 
-        if (file->set->n_faults)
+        if (file->place.set->n_faults)
                 return 0;
         r = checked(file, path, entry_new(draft, &entry, &fault), &fault);
         if (!r)
-                r = mapping_set_add_entry(file->set, entry);
+                r = mapping_set_add_entry(file->place.set, entry);
         if (r)
                 return error_trace(r);
         (void)STEAL(entry);
@@ -398,7 +369,7 @@ static int read_entry(File *file, Text layer, const JsonValue *value, const Json
         static const char *const keys[] = { "device", "min_capability", "max_capability", "use", "modes", "remove",
                                             NULL };
         Draft draft = { .entry = { .layer = layer, .source = file->number } };
-        int r = expect(file, value, JSON_KIND_OBJECT, path), what;
+        int r = mapping_expect(&file->place, value, JSON_KIND_OBJECT, path), what;
 
         if (r)
                 return r;
@@ -421,7 +392,7 @@ static int read_layer(File *file, JsonMember member, const JsonPath *path)
         int r = checked(file, path, name_check_layer(member.key, &fault), &fault);
 
         if (!r)
-                r = expect(file, member.value, JSON_KIND_ARRAY, path);
+                r = mapping_expect(&file->place, member.value, JSON_KIND_ARRAY, path);
         if (r)
                 return r;
         for (size_t i = 0; i < json_value_size(member.value); i++) {
@@ -443,8 +414,8 @@ static int read_mapping(File *file, const JsonValue *root)
         int r;
 
         if (!mapping)
-                return bad(file, &path, "is missing; a file that maps nothing has an empty object there");
-        r = expect(file, mapping, JSON_KIND_OBJECT, &path);
+                return mapping_bad(&file->place, &path, "is missing; a file that maps nothing has an empty object there");
+        r = mapping_expect(&file->place, mapping, JSON_KIND_OBJECT, &path);
         if (r)
                 return r;
         for (JsonMember m = json_member_first(mapping); m.value; m = json_member_next(mapping, m)) {
@@ -464,16 +435,16 @@ static int read_format(File *file, const JsonValue *root)
         int r = read_integer(file, root, "kernelsd", NULL, &format);
 
         if (!r && !format.present)
-                return bad(file, &path, "is missing; write \"kernelsd\": 1, the number of this format");
+                return mapping_bad(&file->place, &path, "is missing; write \"kernelsd\": 1, the number of this format");
         if (!r && format.value != 1)
-                return bad(file, &path, "is %lld; this daemon reads format 1", (long long)format.value);
+                return mapping_bad(&file->place, &path, "is %lld; this daemon reads format 1", (long long)format.value);
         return r;
 }
 
 static int read_root(File *file, const JsonValue *root)
 {
         static const char *const keys[] = { "kernelsd", "mapping", NULL };
-        int r = expect(file, root, JSON_KIND_OBJECT, NULL);
+        int r = mapping_expect(&file->place, root, JSON_KIND_OBJECT, NULL);
 
         if (r)
                 return r;
@@ -487,12 +458,12 @@ static int read_root(File *file, const JsonValue *root)
 int mapping_file_read(MappingSet *set, uint16_t number, Text bytes, const MappingReader *reader)
 {
         CLEANUP(json_document_freep) JsonDocument *document = NULL;
-        File file = { .set = set, .path = set->sources[number].path, .number = number, .reader = reader };
+        File file = { .place = { set, set->sources[number].path }, .number = number, .reader = reader };
         JsonError error;
         int r = json_document_new(bytes, JSON_COMMENTS, NULL, &document, &error);
 
         if (r > 0)
-                return mapping_set_fault_position(set, file.path, &error);
+                return mapping_set_fault_position(set, file.place.path, &error);
         if (!r)
                 r = read_root(&file, json_document_root(document));
         arena_deinit(&file.arena);

@@ -1,6 +1,8 @@
 #include "kernels/mapping_set.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "kernels/folders.h"
@@ -116,6 +118,30 @@ int mapping_set_fault_position(MappingSet *set, Text file, const JsonError *erro
 int mapping_set_fault_whole(MappingSet *set, Text file, const char *message)
 {
         return add_fault(set, file, INTEGER_ABSENT, INTEGER_ABSENT, TEXT_NULL, message);
+}
+
+int mapping_bad(const MappingPlace *place, const JsonPath *path, const char *format, ...)
+{
+        char message[2 * LIMIT_FAULT_MESSAGE];
+        va_list arguments;
+        Fault fault;
+        int r;
+
+        va_start(arguments, format);
+        (void)vsnprintf(message, sizeof(message), format, arguments);
+        va_end(arguments);
+        (void)fault_set(&fault, FAULT_BAD_REQUEST, "%s", message); /* for how it cuts and cleans */
+        r = mapping_set_fault_at(place->set, place->path, path, fault.message);
+        return r < 0 ? r : 1;
+}
+
+int mapping_expect(const MappingPlace *place, const JsonValue *value, JsonKind kind, const JsonPath *path)
+{
+        JsonKind is = json_value_kind(value);
+
+        if (is == kind)
+                return 0;
+        return mapping_bad(place, path, "is %s, must be %s", json_kind_name(is), json_kind_name(kind));
 }
 
 Text mapping_fault_describe(const MsgMappingFault *fault, Arena *arena)

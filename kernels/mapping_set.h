@@ -9,6 +9,18 @@ int mapping_set_fault_at(MappingSet *set, Text file, const JsonPath *path, const
 int mapping_set_fault_position(MappingSet *set, Text file, const JsonError *error);
 int mapping_set_fault_whole(MappingSet *set, Text file, const char *message);
 
+/* Where a file that is read into a set stands; the set is borrowed, the path too. */
+typedef struct MappingPlace {
+        MappingSet *set;
+        Text path;
+} MappingPlace;
+
+/* Records that what stands at `path` breaks a rule. 1; -ENOMEM. */
+int mapping_bad(const MappingPlace *place, const JsonPath *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* 0: the value is of that kind; else as mapping_bad. */
+int mapping_expect(const MappingPlace *place, const JsonValue *value, JsonKind kind, const JsonPath *path);
+
 /* The entry's reference becomes the set's. */
 int mapping_set_add_entry(MappingSet *set, Entry *entry);
 

@@ -1,8 +1,6 @@
 #include "kernels/named_environment.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "kernels/folders.h"
@@ -57,40 +55,13 @@ const NamedEnvironment *named_environments_find(const NamedEnvironments *environ
 /* --- one file --- */
 
 typedef struct File {
-        MappingSet *files;
-        Text path;
+        MappingPlace place;
         Arena *arena;           /* the set's: what is read is copied into it */
         NamedEnvironment *into; /* in its place in the set: an Environment cannot move */
 } File;
 
 /* Functions here return 0 when what they read is good, 1 when a fault has been
  * recorded (others may still be looked for), negative when reading must end. */
-
-static int bad(File *file, const JsonPath *path, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static int bad(File *file, const JsonPath *path, const char *format, ...)
-{
-        char message[2 * LIMIT_FAULT_MESSAGE];
-        va_list arguments;
-        Fault fault;
-        int r;
-
-        va_start(arguments, format);
-        (void)vsnprintf(message, sizeof(message), format, arguments);
-        va_end(arguments);
-        (void)fault_set(&fault, FAULT_BAD_REQUEST, "%s", message); /* for how it cuts and cleans */
-        r = mapping_set_fault_at(file->files, file->path, path, fault.message);
-        return r < 0 ? r : 1;
-}
-
-static int expect(File *file, const JsonValue *value, JsonKind kind, const JsonPath *path)
-{
-        JsonKind is = json_value_kind(value);
-
-        if (is == kind)
-                return 0;
-        return bad(file, path, "is %s, must be %s", json_kind_name(is), json_kind_name(kind));
-}
 
 /* The member of that kind; NULL: it is not there, or null. */
 static int read_member(File *file, const JsonValue *object, const char *key, JsonKind kind, const JsonPath *path,
@@ -103,7 +74,7 @@ static int read_member(File *file, const JsonValue *object, const char *key, Jso
         *ret_value = NULL;
         if (!value || json_value_kind(value) == JSON_KIND_NULL)
                 return 0;
-        r = expect(file, value, kind, &here);
+        r = mapping_expect(&file->place, value, kind, &here);
         if (!r)
                 *ret_value = value;
         return r;
@@ -138,15 +109,15 @@ static int read_environment_key(File *file, JsonMember member, const JsonPath *p
         int r;
 
         if (!key)
-                return bad(file, path, "is no key of an environment; remove it or correct its spelling");
+                return mapping_bad(&file->place, path, "is no key of an environment; remove it or correct its spelling");
         if (json_value_kind(member.value) == JSON_KIND_NULL)
                 return 0;
-        r = expect(file, member.value, key->kind == KEY_TRISTATE ? JSON_KIND_BOOLEAN : JSON_KIND_TEXT, path);
+        r = mapping_expect(&file->place, member.value, key->kind == KEY_TRISTATE ? JSON_KIND_BOOLEAN : JSON_KIND_TEXT, path);
         if (r)
                 return r;
         environment_set(&alone, key, member.value);
         if (environment_init(&scratch, &alone, false, &fault))
-                return bad(file, path, "%s", fault.message);
+                return mapping_bad(&file->place, path, "%s", fault.message);
         environment_set(message, key, member.value);
         return 0;
 }
@@ -162,7 +133,7 @@ static int read_environment(File *file, const JsonValue *root)
         if (worst)
                 return worst;
         if (!object)
-                return bad(file, &path, "is missing; it says what a program runs with");
+                return mapping_bad(&file->place, &path, "is missing; it says what a program runs with");
         for (JsonMember m = json_member_first(object); m.value; m = json_member_next(object, m)) {
                 JsonPath here = JSON_PATH_KEY(&path, m.key);
                 int r = read_environment_key(file, m, &here, &message);
@@ -172,7 +143,7 @@ static int read_environment(File *file, const JsonValue *root)
                 worst = worst ? worst : r;
         }
         if (!worst && environment_init(&file->into->environment, &message, false, &fault))
-                worst = bad(file, &path, "%s", fault.message);
+                worst = mapping_bad(&file->place, &path, "%s", fault.message);
         return worst;
 }
 
@@ -184,7 +155,7 @@ static int check_device(File *file, const JsonPath *path, Device of_backend)
 
         if (of_backend == DEVICE_NONE || device == DEVICE_CPU || device == of_backend)
                 return 0;
-        return bad(file, path, "is %s, but the backend %.*s is for %s", device_spelling(device),
+        return mapping_bad(&file->place, path, "is %s, but the backend %.*s is for %s", device_spelling(device),
                    TEXT_PRINT(file->into->environment.message.backend), device_spelling(of_backend));
 }
 
@@ -199,11 +170,11 @@ static int read_device(File *file, const JsonValue *root)
         if (r)
                 return r;
         if (value && device_parse(json_value_text(value), &file->into->device, &fault))
-                return bad(file, &path, "%s", fault.message);
+                return mapping_bad(&file->place, &path, "%s", fault.message);
         if (value)
                 return check_device(file, &path, of_backend);
         if (of_backend == DEVICE_NONE)
-                return bad(file, &path, "is missing, and the environment names no `backend` that would tell it");
+                return mapping_bad(&file->place, &path, "is missing, and the environment names no `backend` that would tell it");
         file->into->device = of_backend;
         return 0;
 }
@@ -217,9 +188,9 @@ static int read_capability(File *file, const JsonValue *root)
         if (r || !value)
                 return r;
         if (!device_has_capability(file->into->device))
-                return bad(file, &path, "goes with cuda and rocm, not with %s", device_spelling(file->into->device));
+                return mapping_bad(&file->place, &path, "goes with cuda and rocm, not with %s", device_spelling(file->into->device));
         if (json_value_integer(value) < 0)
-                return bad(file, &path, "is negative; 90 means 9.0");
+                return mapping_bad(&file->place, &path, "is negative; 90 means 9.0");
         file->into->capability = INTEGER_PRESENT(json_value_integer(value));
         return 0;
 }
@@ -234,10 +205,10 @@ static int read_arch(File *file, const JsonValue *root)
         if (r || !value)
                 return r;
         if (file->into->device != DEVICE_ROCM)
-                return bad(file, &path, "goes with rocm, whose gfx name it is, not with %s",
+                return mapping_bad(&file->place, &path, "goes with rocm, whose gfx name it is, not with %s",
                            device_spelling(file->into->device));
         if (name_check_word(json_value_text(value), "gfx name", &fault))
-                return bad(file, &path, "%s", fault.message);
+                return mapping_bad(&file->place, &path, "%s", fault.message);
         return arena_copy(file->arena, json_value_text(value), &file->into->arch);
 }
 
@@ -255,7 +226,7 @@ static int check_keys(File *file, const JsonValue *root)
                 while (i < ARRAY_SIZE(keys) && !text_equal(m.key, text_of(keys[i])))
                         i++;
                 if (i == ARRAY_SIZE(keys))
-                        worst = bad(file, &here, "is no key that is known here; remove it or correct its spelling");
+                        worst = mapping_bad(&file->place, &here, "is no key that is known here; remove it or correct its spelling");
         }
         return worst;
 }
@@ -267,16 +238,16 @@ static int check_format(File *file, const JsonValue *root)
         int r = read_member(file, root, "kernelsd", JSON_KIND_INTEGER, NULL, &value);
 
         if (!r && !value)
-                return bad(file, &path, "is missing; write \"kernelsd\": 1, the number of this format");
+                return mapping_bad(&file->place, &path, "is missing; write \"kernelsd\": 1, the number of this format");
         if (!r && json_value_integer(value) != 1)
-                return bad(file, &path, "is %lld; this daemon reads format 1", (long long)json_value_integer(value));
+                return mapping_bad(&file->place, &path, "is %lld; this daemon reads format 1", (long long)json_value_integer(value));
         return r;
 }
 
 static int read_root(File *file, const JsonValue *root)
 {
         int (*const parts[])(File *, const JsonValue *) = { read_device, read_capability, read_arch };
-        int r = expect(file, root, JSON_KIND_OBJECT, NULL), keys;
+        int r = mapping_expect(&file->place, root, JSON_KIND_OBJECT, NULL), keys;
 
         if (!r)
                 r = check_format(file, root);
@@ -300,7 +271,7 @@ static int read_json(File *file, Text bytes, JsonDocument **ret_document)
 
         if (r <= 0)
                 return error_trace(r);
-        r = mapping_set_fault_position(file->files, file->path, &error);
+        r = mapping_set_fault_position(file->place.set, file->place.path, &error);
         return r < 0 ? r : 1;
 }
 
@@ -312,7 +283,7 @@ static int take_name(File *file, Text name)
         int r;
 
         if (name_check_word(stem, "name of an environment, which is its file's,", &fault)) {
-                r = mapping_set_fault_whole(file->files, file->path, fault.message);
+                r = mapping_set_fault_whole(file->place.set, file->place.path, fault.message);
                 return r < 0 ? r : 1;
         }
         file->into->source = arena_format(file->arena, "file:%.*s", TEXT_PRINT(name));
@@ -324,7 +295,7 @@ static int take_name(File *file, Text name)
 int named_environments_add(NamedEnvironments *environments, Text name, Text path, Text bytes, MappingSet *files)
 {
         CLEANUP(json_document_freep) JsonDocument *document = NULL;
-        File file = { .files = files, .path = path, .arena = &environments->arena,
+        File file = { .place = { files, path }, .arena = &environments->arena,
                       .into = &environments->items[environments->n] };
         int r;
 

@@ -15,7 +15,7 @@
         K(SESSIONS, "sessions")                                        \
         K(BYTES, "bytes of input and output")                          \
         K(ENTRIES, "own entries of views")                             \
-        K(HELD, "bytes of own entries of views")                       \
+        K(HELD, "bytes of views and reports")                          \
         K(LEASES, "leases not released")                               \
         K(ACQUIRES, "waiting acquires")
 

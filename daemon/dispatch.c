@@ -25,6 +25,7 @@ static const RequestHandler handlers[] = {
         [METHOD_EXPLAIN] = handle_explain,
         [METHOD_ACQUIRE] = handle_acquire,
         [METHOD_RELEASE] = handle_release,
+        [METHOD_REPORT] = handle_report,
         [METHOD_CANCEL] = handle_cancel,
         [METHOD_STATUS] = handle_status,
         [METHOD_CLIENTS] = handle_clients,

@@ -23,13 +23,14 @@ static MsgEvent event_message(const FactEvent *event)
                 .commit = event->commit,
                 .variant = event->variant,
                 .outcome = event->outcome,
+                .reason = event->reason,
         };
 }
 
 static size_t event_size(const FactEvent *event)
 {
         return event->what.size + event->layer.size + event->repo.size + event->commit.size + event->variant.size +
-               event->outcome.size + EVENT_BYTES;
+               event->outcome.size + event->reason.size + EVENT_BYTES;
 }
 
 /* StateEventsDone: one more was read than fits, if there is one more. */

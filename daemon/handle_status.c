@@ -14,12 +14,18 @@
 /* Leases shown of one client; n_leases says how many there are. */
 #define CLIENT_LEASES 64
 
+/* Rows shown of what a client said that it uses; n_used says how many there are. */
+#define CLIENT_USED 64
+
 /* A page of clients ends before it has more: what a frame takes, less a row. */
 #define PAGE_BYTES (LIMIT_MESSAGE_OUT / 2)
 
 /* What one of a client's leases takes beside its texts. More than its keys do,
  * so that a page has its end before it has LIMIT_ITEMS values, 11 a lease. */
 #define LEASE_BYTES 96
+
+/* The same of a row of what it uses, 15 values. */
+#define USED_BYTES 144
 
 /* --- status --- */
 
@@ -148,11 +154,27 @@ static int client_set_leases(const Holdings *holdings, Arena *arena, MsgClient *
         return 0;
 }
 
+static int client_set_used(const Reports *reports, Arena *arena, MsgClient *client, size_t *ret_size)
+{
+        const Report *report = reports->newest;
+
+        client->used.items = arena_zeroed(arena, CLIENT_USED, sizeof(*client->used.items));
+        if (!client->used.items)
+                return error_trace(-ENOMEM);
+        for (; report && client->used.n < CLIENT_USED; report = report->older) {
+                client->used.items[client->used.n++] = report->used;
+                *ret_size += report->size - sizeof(*report) + USED_BYTES;
+        }
+        client->n_used = (int64_t)reports->table.n;
+        return 0;
+}
+
 /* A row, and about how many bytes it takes. */
 static int client_describe(const Daemon *daemon, const Session *session, Arena *arena, MsgClient *client,
                            size_t *ret_size)
 {
         const Holdings *holdings = session->holdings;
+        int r;
 
         *client = (MsgClient){
                 .session = session->number,
@@ -167,7 +189,8 @@ static int client_describe(const Daemon *daemon, const Session *session, Arena *
                 .environment = holdings->environment->present ? &holdings->environment->message : NULL,
         };
         *ret_size = sizeof(Environment) + LIMIT_WORD + 256;
-        return client_set_leases(holdings, arena, client, ret_size);
+        r = client_set_leases(holdings, arena, client, ret_size);
+        return r < 0 ? r : client_set_used(&holdings->reports, arena, client, ret_size);
 }
 
 int handle_clients(Request *request)

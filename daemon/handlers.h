@@ -72,6 +72,9 @@ int handle_history(Request *request);
 /* handle_environment.c */
 int handle_environment_add(Request *request);
 
+/* handle_report.c */
+int handle_report(Request *request);
+
 /* handle_status.c */
 int handle_status(Request *request);
 int handle_clients(Request *request);

@@ -83,6 +83,7 @@ Holdings *holdings_free(Holdings *holdings)
         alloc_free(holdings->locals);
         alloc_free(holdings->environment);
         upload_clear(&holdings->upload);
+        reports_deinit(&holdings->reports);
         alloc_free(holdings);
         return NULL;
 }

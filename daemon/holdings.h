@@ -1,10 +1,12 @@
-/* What a session that said hello holds: its environment, its views, its leases. */
+/* What a session that said hello holds: its environment, its views, its leases,
+ * what it said that it uses. */
 #pragma once
 
 #include <stdint.h>
 
 #include "daemon/account.h"
 #include "daemon/lease.h"
+#include "daemon/reports.h"
 #include "kernels/environment.h"
 #include "kernels/resolve.h"
 #include "kernels/view.h"
@@ -53,6 +55,7 @@ typedef struct Holdings {
         Lease *leases; /* newest first */
         size_t n_leases;
         Charge charge; /* of the leases */
+        Reports reports;
         char client[LIMIT_WORD + 1];
 } Holdings;
 

@@ -47,7 +47,7 @@ static const FactColumn event_columns[] = {
         COLUMN(INTEGER, FactEvent, number), COLUMN(INTEGER, FactEvent, at_s),   COLUMN(INTEGER, FactEvent, uid),
         COLUMN(INTEGER, FactEvent, pid),    COLUMN(TEXT, FactEvent, what),      COLUMN(OPTIONAL, FactEvent, layer),
         COLUMN(OPTIONAL, FactEvent, repo),  COLUMN(OPTIONAL, FactEvent, commit), COLUMN(OPTIONAL, FactEvent, variant),
-        COLUMN(TEXT, FactEvent, outcome),
+        COLUMN(TEXT, FactEvent, outcome),   COLUMN(OPTIONAL, FactEvent, reason),
 };
 
 #define LAYOUT(type, columns, list)                                                                       \

@@ -99,6 +99,7 @@ typedef struct FactEvent {
         Text commit;
         Text variant;
         Text outcome;    /* "ok", or the name of the error */
+        Text reason;     /* of a report; else absent */
 } FactEvent;
 
 typedef struct Fact {

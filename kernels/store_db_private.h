@@ -40,7 +40,7 @@
           " ON CONFLICT DO UPDATE SET fingerprint = excluded.fingerprint, used_s = excluded.used_s") \
         S(PUT_USE, "INSERT INTO use VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)" \
           " ON CONFLICT DO UPDATE SET at_s = excluded.at_s") \
-        S(PUT_EVENT, "INSERT INTO event VALUES (nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)") \
+        S(PUT_EVENT, "INSERT INTO event VALUES (nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)") \
         S(COUNT_REVISION, "SELECT count(*) FROM revision") \
         S(COUNT_LISTING, "SELECT count(*) FROM listing") \
         S(COUNT_PUBLISHER, "SELECT count(*) FROM publisher") \
@@ -62,9 +62,9 @@
           " WHERE domain = ?1 AND repo = ?2 AND revision = ?3 ORDER BY at_s DESC LIMIT ?4)") \
         S(TRIM_EVENTS, "DELETE FROM event WHERE number IN (SELECT number FROM event ORDER BY number LIMIT ?2)" \
           " AND (at_s < ?1 OR number <= (SELECT max(number) FROM event) - ?3)") \
-        S(READ_EVENTS, "SELECT number, at_s, uid, pid, what, layer, repo, commit_id, variant, outcome FROM event" \
+        S(READ_EVENTS, "SELECT number, at_s, uid, pid, what, layer, repo, commit_id, variant, outcome, reason FROM event" \
           " WHERE number < ?1 ORDER BY number DESC LIMIT ?2") \
-        S(READ_OWN_EVENTS, "SELECT number, at_s, uid, pid, what, layer, repo, commit_id, variant, outcome FROM event" \
+        S(READ_OWN_EVENTS, "SELECT number, at_s, uid, pid, what, layer, repo, commit_id, variant, outcome, reason FROM event" \
           " WHERE uid = ?3 AND number < ?1 ORDER BY number DESC LIMIT ?2") \
         S(PUT_NAMED, "INSERT INTO named_environment VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET" \
           " environment = excluded.environment, device = excluded.device, capability = excluded.capability," \

@@ -22,6 +22,7 @@ typedef enum MethodNeeds {
         M(EXPLAIN, "explain", ANY, Explain, ExplainResult, true, "As `resolve` for one query, with every candidate and why it was taken or refused.") \
         M(ACQUIRE, "acquire", ANY, Acquire, AcquireResult, true, "As `resolve` for one query; then checks the kernel and leases it. One descriptor comes with the answer: the variant folder.") \
         M(RELEASE, "release", ANY, Release, Empty, false, "Says that a lease was given back.")                     \
+        M(REPORT, "report", ANY, Report, Empty, true, "Says what the client put in place for its layers, or why it kept the original; shown by `clients` and `history` as the client's word, which nobody checks. A row that breaks a rule refuses all.") \
         M(CANCEL, "cancel", ANY, Cancel, Empty, true, "Gives up a request in flight, which is then answered with `cancelled`.") \
         M(STATUS, "status", ANY, Empty, StatusResult, true, "Totals, and what is wrong.")                          \
         M(CLIENTS, "clients", OWN, Page, ClientsResult, true, "Who is connected and holds what.")                  \
@@ -35,7 +36,7 @@ typedef enum MethodNeeds {
         M(PIN_LIST, "pin.list", ADMIN, Page, PinListResult, true, "The pins.")                                    \
         M(VERSIONS, "versions", ANY, Versions, VersionsResult, true, "The versions, branches and tags of a repository; asks the Hub unless offline.") \
         M(VARIANTS, "variants", ANY, Variants, VariantsResult, true, "The build variants of a repository, and how they suit the session's environment; may ask the Hub.") \
-        M(HISTORY, "history", OWN, Page, HistoryResult, true, "What was acquired and changed, by whom; kept for 30 days, at most 100,000 of them.") \
+        M(HISTORY, "history", OWN, Page, HistoryResult, true, "What was acquired, changed, and said to be used, by whom; kept for 30 days, at most 100,000 of them.") \
         M(REFRESH, "refresh", ADMIN, Refresh, FetchedResult, true, "Asks the Hub for newer commits and fetches them for every named environment and every one that uses them.") \
         M(PREFETCH, "prefetch", ADMIN, Prefetch, FetchedResult, true, "Fetches kernels before anybody asks for them.") \
         M(ENVIRONMENT_LIST, "environment.list", ADMIN, Page, EnvironmentListResult, true, "The environments that this host knows.") \

@@ -161,6 +161,36 @@ int name_check_path(Text path, Fault *fault)
         return 0;
 }
 
+int name_check_variant(Text name, Fault *fault)
+{
+        static const char what[] = "variant";
+        int r = name_check_text(name, what, LIMIT_VARIANT, fault);
+
+        if (r)
+                return r;
+        return name_is_file(name) ? 0 : name_refuse(name, what, "it is the name of one folder", fault);
+}
+
+int name_check_used(Text name, Fault *fault)
+{
+        static const char what[] = "repository";
+        const Text prefix = TEXT("local:");
+        int r = name_check_text(name, what, LIMIT_REPOSITORY, fault);
+
+        if (r)
+                return r;
+        if (!text_starts_with(name, prefix))
+                return name_check_repository(name, fault);
+        if (!name_is_file((Text){ name.data + prefix.size, name.size - prefix.size }))
+                return name_refuse(name, what, "behind \"local:\" stands the name of one folder, not a path", fault);
+        return 0;
+}
+
+int name_check_reason(Text reason, Fault *fault)
+{
+        return name_check_text(reason, "reason", LIMIT_ANSWER_MESSAGE, fault);
+}
+
 int name_check_word(Text word, const char *what, Fault *fault)
 {
         return name_check_text(word, what, LIMIT_WORD, fault);

@@ -14,6 +14,9 @@ int name_check_repository(Text name, Fault *fault); /* the Hub's rule for org/na
 int name_check_revision(Text name, Fault *fault);   /* what git and a cache folder can hold: no "..", no leading "/" or "-"… */
 int name_check_version(int64_t version, Fault *fault); /* at least 0 */
 int name_check_path(Text path, Fault *fault);       /* absolute, at most 4,095 bytes, no ".." component */
+int name_check_variant(Text name, Fault *fault);    /* a folder's name */
+int name_check_used(Text name, Fault *fault);       /* a repository of the Hub, or local:NAME, whose NAME is a folder's */
+int name_check_reason(Text reason, Fault *fault);   /* one line for people, at most 256 bytes */
 int name_check_word(Text word, const char *what, Fault *fault); /* printable, at most 64 bytes */
 
 /* 40 lower-case hex digits. */

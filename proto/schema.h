@@ -213,6 +213,18 @@ typedef struct TextList {
 #define RELEASE_KEYS(F) \
         F(INTEGER, lease, REQUIRED, _, 0, "from `acquire`")
 
+#define USED_KEYS(F) \
+        F(STRING, layer, REQUIRED, _, LIMIT_LAYER, "the layer") \
+        F(STRING, device, NILABLE, _, LIMIT_DEVICE, "device type") \
+        F(STRING, mode, NILABLE, _, LIMIT_MODE, "the mode that was asked for; it holds inference or training") \
+        F(STRING, repo, NILABLE, _, LIMIT_REPOSITORY, "`org/name` on the Hub, or `local:NAME` for a local repository; nil: the original is used, and there is neither commit nor variant") \
+        F(STRING, commit, NILABLE, _, LIMIT_WORD, "40 hex digits; nil for a local repository") \
+        F(STRING, variant, NILABLE, _, LIMIT_VARIANT, "the build variant") \
+        F(STRING, reason, REQUIRED, _, LIMIT_ANSWER_MESSAGE, "why, in the client's words; not empty, without control characters")
+
+#define REPORT_KEYS(F) \
+        F(LIST, used, REQUIRED, Used, LIMIT_REPORT, "1 to 1,024 of them; of the same layer and device the later one counts")
+
 #define CANCEL_KEYS(F) \
         F(INTEGER, id, REQUIRED, _, 0, "of the request to give up")
 
@@ -329,7 +341,9 @@ typedef struct TextList {
         F(INTEGER, entries, REQUIRED, _, 0, "own entries of its views") \
         F(MAP, environment, NILABLE, Environment, 0, "what it said it runs with") \
         F(LIST, leases, REQUIRED, ClientLease, 0, "not released; at most 64 of them") \
-        F(INTEGER, n_leases, REQUIRED, _, 0, "how many there are")
+        F(INTEGER, n_leases, REQUIRED, _, 0, "how many there are") \
+        F(LIST, used, REQUIRED, Used, 0, "what it said in `report`, the newest first; at most 64 of them. Nobody checked it") \
+        F(INTEGER, n_used, REQUIRED, _, 0, "how many there are")
 
 #define CLIENTS_RESULT_KEYS(F) \
         F(LIST, clients, REQUIRED, Client, 0, "the asking session too; own uid only, all on the admin socket") \
@@ -475,12 +489,13 @@ typedef struct TextList {
         F(INTEGER, time_s, REQUIRED, _, 0, "seconds since 1970") \
         F(INTEGER, uid, REQUIRED, _, 0, "of who asked") \
         F(INTEGER, pid, REQUIRED, _, 0, "of who asked") \
-        F(STRING, what, REQUIRED, _, 0, "`acquire`, or a method that changes what is kept") \
+        F(STRING, what, REQUIRED, _, 0, "`acquire`; `report`; or a method that changes what is kept") \
         F(STRING, layer, NILABLE, _, 0, "the layer") \
         F(STRING, repo, NILABLE, _, 0, "repository or path") \
         F(STRING, commit, NILABLE, _, 0, "the commit") \
         F(STRING, variant, NILABLE, _, 0, "the build variant") \
-        F(STRING, outcome, REQUIRED, _, 0, "`ok`, or the name of the error")
+        F(STRING, outcome, REQUIRED, _, 0, "`ok`, or the name of the error") \
+        F(STRING, reason, NILABLE, _, 0, "of a `report`: in the client's words; the daemon did not check it")
 
 #define HISTORY_RESULT_KEYS(F) \
         F(LIST, events, REQUIRED, Event, 0, "the newest first; own uid only, all on the admin socket") \
@@ -514,6 +529,8 @@ typedef struct TextList {
         S(Native, "native", NATIVE_KEYS) \
         S(AcquireResult, "acquire, result", ACQUIRE_RESULT_KEYS) \
         S(Release, "release", RELEASE_KEYS) \
+        S(Used, "what a client says it uses", USED_KEYS) \
+        S(Report, "report", REPORT_KEYS) \
         S(Cancel, "cancel", CANCEL_KEYS) \
         S(Progress, "progress", PROGRESS_KEYS) \
         S(MappingFault, "fault in a mapping file", MAPPING_FAULT_KEYS) \

@@ -62,7 +62,9 @@ const Command command_table[] = {
         { "history", "", OPTIONS_SOCKET | OPTION_BIT(NUMBER), 0, 0, false, verb_history,
           "what was acquired and changed, and by whom",
           "Shows what was acquired and changed, the newest first: what the own uid did, or what all did where the admin "
-          "socket can be opened." },
+          "socket can be opened. A line `report` is what a client said that it uses, with its reason: its word, which "
+          "the daemon did not check; `original` means that it kept the layer's own code. A client that says the same "
+          "again makes no line." },
         { "mapping list", "", OPTIONS_SOCKET, 0, 0, false, verb_mapping_list,
           "the host mapping",
           "Shows the host mapping: each layer, device type, range and mode, the kernel, and what says so: a file, "
@@ -100,7 +102,8 @@ const Command command_table[] = {
         { "clients", "", OPTIONS_SOCKET, 0, 0, false, verb_clients,
           "who is connected and holds what",
           "Shows the sessions of the daemon with what they hold: those of the own uid, or all of them where the "
-          "admin socket can be opened." },
+          "admin socket can be opened. Below stands what they say that they use: for each layer and device the kernel that "
+          "they put in place, or `original`, and why. That is the client's word, which the daemon did not check." },
         { "status", "", OPTIONS_SOCKET, 0, 0, false, verb_status,
           "totals, and what is wrong",
           "Shows the daemon's totals. The exit status is 1 while the newest mapping or environment files have errors, "

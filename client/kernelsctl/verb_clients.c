@@ -58,10 +58,60 @@ static void print_leases(const kd_value *clients)
         table_free(table);
 }
 
+static void print_used_row(Table *table, const kd_value *client, const kd_value *used)
+{
+        table_cell(table, COLOUR_TITLE, "%lld", field_number(client, "session", 0));
+        table_cell(table, COLOUR_NONE, "%s", field_text(used, "layer", "-"));
+        table_cell(table, COLOUR_NONE, "%s", field_text(used, "device", "-"));
+        table_cell(table, COLOUR_NONE, "%s", field_text(used, "mode", "-"));
+        table_cell(table, COLOUR_NONE, "%s", field_text(used, "repo", "original"));
+        table_cell(table, COLOUR_NONE, "%s", field_text(used, "commit", "-"));
+        table_cell(table, COLOUR_NONE, "%s", field_text(used, "variant", "-"));
+        table_cell(table, COLOUR_DIM, "%s", field_text(used, "reason", "-"));
+}
+
+/* Says also where there is no terminal whose word it is: the rows are not
+ * taken for what the daemon knows. */
+static void print_used(const kd_value *clients)
+{
+        static const char *const titles[] = { "SESSION", "LAYER", "DEVICE", "MODE", "KERNEL", "COMMIT", "VARIANT",
+                                              "REASON" };
+        Table *table = table_new(titles, 8);
+        size_t n = 0;
+
+        for (size_t i = 0; i < kd_value_count(clients); i++) {
+                const kd_value *row = kd_value_at(clients, i);
+                const kd_value *used = kd_value_get(row, "used");
+
+                for (size_t u = 0; u < kd_value_count(used); u++, n++)
+                        print_used_row(table, row, kd_value_at(used, u));
+        }
+        if (n) {
+                puts("\nUsed, as the clients say; the daemon did not check it:");
+                table_print(table);
+        }
+        table_free(table);
+}
+
+/* Of a client that says more than an answer has. */
+static void print_used_rest(const kd_value *clients)
+{
+        for (size_t i = 0; i < kd_value_count(clients); i++) {
+                const kd_value *row = kd_value_at(clients, i);
+                long long n = (long long)kd_value_count(kd_value_get(row, "used"));
+
+                if (field_number(row, "n_used", 0) > n)
+                        printf("Session %lld says more: %lld rows, of which the latest %lld are shown.\n",
+                               field_number(row, "session", 0), field_number(row, "n_used", 0), n);
+        }
+}
+
 static void print_all(const kd_value *result)
 {
         print_clients(kd_value_get(result, "clients"));
         print_leases(kd_value_get(result, "clients"));
+        print_used(kd_value_get(result, "clients"));
+        print_used_rest(kd_value_get(result, "clients"));
 }
 
 int verb_clients(const Arguments *arguments)

@@ -1,3 +1,4 @@
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -18,13 +19,24 @@ static void time_text(int64_t seconds, char *buffer, size_t size)
                 (void)snprintf(buffer, size, "%lld", (long long)seconds);
 }
 
+/* A report without a repository is about the layer's own code. */
+static void print_kernel(Table *table, const kd_value *row)
+{
+        static const char *const facts[] = { "commit", "variant", "reason" };
+        bool report = strcmp(field_text(row, "what", "-"), "report") == 0;
+
+        table_cell(table, COLOUR_NONE, "%s", field_text(row, "layer", "-"));
+        table_cell(table, COLOUR_NONE, "%s", field_text(row, "repo", report ? "original" : "-"));
+        for (size_t f = 0; f < sizeof(facts) / sizeof(facts[0]); f++)
+                table_cell(table, COLOUR_NONE, "%s", field_text(row, facts[f], "-"));
+}
+
 static void print_events(const kd_value *result)
 {
         static const char *const titles[] = { "TIME", "UID", "PID", "WHAT", "OUTCOME", "LAYER", "KERNEL", "COMMIT",
-                                              "VARIANT" };
-        static const char *const facts[] = { "layer", "repo", "commit", "variant" };
+                                              "VARIANT", "REASON" };
         const kd_value *rows = kd_value_get(result, "events");
-        Table *table = table_new(titles, 9);
+        Table *table = table_new(titles, 10);
         char moment[64];
 
         for (size_t i = 0; i < kd_value_count(rows); i++) {
@@ -37,8 +49,7 @@ static void print_events(const kd_value *result)
                 table_cell(table, COLOUR_NONE, "%lld", field_number(row, "pid", 0));
                 table_cell(table, COLOUR_TITLE, "%s", field_text(row, "what", "-"));
                 table_cell(table, strcmp(outcome, "ok") == 0 ? COLOUR_GOOD : COLOUR_BAD, "%s", outcome);
-                for (size_t f = 0; f < sizeof(facts) / sizeof(facts[0]); f++)
-                        table_cell(table, COLOUR_NONE, "%s", field_text(row, facts[f], "-"));
+                print_kernel(table, row);
         }
         table_print(table);
         table_free(table);

@@ -200,6 +200,7 @@ START_TEST(test_events)
         for (int i = 0; i < 5; i++) {
                 Fact fact = event(i % 2, i % 2 ? "odd" : "even", NOW_S + i);
 
+                fact.event.reason = i == 4 ? TEXT("because") : TEXT_NULL;
                 note(&fact);
         }
         again();
@@ -209,6 +210,8 @@ START_TEST(test_events)
         ck_assert(text_equal(events[0].what, TEXT("even")));
         ck_assert(text_equal(events[0].repo, TEXT("o/n")));
         ck_assert_ptr_null(events[0].layer.data);
+        ck_assert(text_equal(events[0].reason, TEXT("because")));
+        ck_assert_ptr_null(events[1].reason.data);
         ck_assert_int_eq(events[0].pid, 3);
         ck_assert_uint_eq(read_events(true, 0, events[1].number, 2, &arena, &events), 2);
         ck_assert_int_eq(events[0].at_s, NOW_S + 2);

@@ -380,11 +380,34 @@ static void execute(const char *sql)
         ck_assert_int_eq(sqlite3_close(connection), SQLITE_OK);
 }
 
+/* What a version could keep of the history is there, and it goes on. */
+static void expect_events(int version)
+{
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        const EventRange range = { .all = true, .before = INT64_MAX, .limit = 10 };
+        const Fact fact = { .kind = FACT_EVENT, .event = { .at_s = 3, .what = TEXT("report"), .outcome = TEXT("ok"),
+                                                           .reason = TEXT("new") } };
+        const size_t n_events[] = { 0, 0, 1, 2 };
+        FactEvent *events;
+        size_t n = 0;
+
+        ck_assert_int_eq(store_note(store, &fact, 1), 0);
+        ck_assert_int_eq(store_events(store, &range, &arena, &events, &n), 0);
+        ck_assert_uint_eq(n, n_events[version] + 1);
+        ck_assert(text_equal(events[0].reason, TEXT("new")));
+        if (version >= 3)
+                ck_assert(text_equal(events[1].reason, TEXT("as mapped")));
+        if (version < 2)
+                return;
+        ck_assert(text_equal(events[n - 1].what, TEXT("pin.set")));
+        ck_assert_ptr_null(events[n - 1].reason.data);
+}
+
 /* A database as each version of the schema left it: tests/data/store/schema-N.sql,
  * which is `.dump` of one, and not changed when the schema is. */
 START_TEST(test_versions)
 {
-        for (int version = 1; version <= 2; version++) {
+        for (int version = 1; version <= 3; version++) {
                 CLEANUP(facts_freep) Facts *facts = NULL;
                 CLEANUP_ALLOC char *sql = NULL;
                 char name[64];
@@ -402,6 +425,7 @@ START_TEST(test_versions)
                 ck_assert_int_eq(pin("main", COMMIT_B), FAULT_NONE);
                 ck_assert_int_eq(store_facts(store, 0, &facts), 0);
                 ck_assert_uint_eq(facts->n_revisions, version >= 2);
+                expect_events(version);
                 end();
         }
 }

@@ -443,8 +443,9 @@ static void script_history(Peer *peer, unsigned n)
                 reply(peer, rows(limits[1] ? peer_map("#next", number - 2, NULL) : kd_value_map(), "events",
                                  peer_map("#number", number, "#time_s", 0, "#uid", 7, "#pid", 8, "what", "acquire", "layer", "L",
                                           "repo", "o/n", "commit", COMMIT, "variant", "torch-cpu", "outcome", "ok", NULL),
-                                 peer_map("#number", number - 1, "#time_s", 1, "#uid", 0, "#pid", 9, "what", "pin.set", "outcome",
-                                          "denied", NULL), NULL));
+                                 peer_map("#number", number - 1, "#time_s", 1, "#uid", 0, "#pid", 9, "what",
+                                          number == 100 ? "pin.set" : "report", "outcome", number == 100 ? "denied" : "ok",
+                                          number == 100 ? NULL : "reason", "no \x1b[1m kernel", NULL), NULL));
         }
         ck_assert(!peer_read(peer));
 }
@@ -465,10 +466,51 @@ START_TEST(test_history)
         ck_assert_int_eq(setenv("TZ", "UTC", 1), 0);
         ck_assert_int_eq(verb(script_history, some, "history -n 5"), 0);
         ck_assert_uint_eq(count_lines(out), 5);
-        SHOWS(out, "1970-01-01 00:00:00  7  8  acquire  ok      L  o/n  " COMMIT "  torch-cpu\n");
-        SHOWS(out, "1970-01-01 00:00:01  0  9  pin.set  denied  -  -    -");
+        SHOWS(out, "1970-01-01 00:00:00  7  8  acquire  ok      L  o/n       " COMMIT "  torch-cpu  -\n");
+        SHOWS(out, "1970-01-01 00:00:01  0  9  pin.set  denied  -  -         -");
+        SHOWS(out, "1970-01-01 00:00:01  0  9  report   ok      -  original  -");
+        SHOWS(out, "  no ?[1m kernel\n");
         ck_assert_int_eq(verb(script_history, all, "history"), 0);
         ck_assert_uint_eq(count_lines(out), 4);
+}
+END_TEST
+
+/* --- clients --- */
+
+/* The first has a lease and says what it uses if so asked, the second nothing. */
+static void script_clients(Peer *peer, unsigned n)
+{
+        const bool *says = peer->data;
+        kd_value *first = peer_map("#session", 4, "#pid", 8, "#uid", 7, "client", "c", "#age_s", 5, "#n_leases", 1,
+                                   "#n_used", *says ? 70 : 0, NULL);
+
+        peer_greet(peer);
+        peer_expect(peer, "clients");
+        first = rows(first, "leases", peer_map("#lease", 1, "layer", "L", "kernel", "o/n", "commit", COMMIT, "variant", "v",
+                                               NULL), NULL);
+        if (*says)
+                first = rows(first, "used",
+                             peer_map("layer", "L", "device", "cuda", "mode", "inference", "repo", "o/n", "commit", COMMIT,
+                                      "variant", "v", "reason", "as mapped", NULL),
+                             peer_map("layer", "Other", "reason", "no \x1b[1m backward", NULL), NULL);
+        reply(peer, rows(kd_value_map(), "clients", first, peer_map("#session", 5, "#pid", 9, "#uid", 7, NULL), NULL));
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_clients)
+{
+        bool yes = true, no = false;
+
+        ck_assert_int_eq(verb(script_clients, &yes, "clients"), 0);
+        SHOWS(out, "\n\n4  1  L  o/n  " COMMIT "  v\n"
+                   "\nUsed, as the clients say; the daemon did not check it:\n"
+                   "4  L      cuda  inference  o/n       " COMMIT "  v  as mapped\n"
+                   "4  Other  -     -          original  -");
+        SHOWS(out, "  -  no ?[1m backward\nSession 4 says more: 70 rows, of which the latest 2 are shown.\n");
+        ck_assert_int_eq(verb(script_clients, &no, "clients"), 0);
+        ck_assert_ptr_null(strstr(out, "say"));
+        ck_assert_int_eq(verb(script_clients, &yes, "clients --json"), 0);
+        SHOWS(out, "\"reason\": \"as mapped\"");
 }
 END_TEST
 
@@ -571,4 +613,4 @@ END_TEST
 
 FIXTURE_MAIN("kernelsctl/verbs", test_versions, test_info, test_info_of_a_repository_without_versions, test_refresh,
              test_failed_ones_that_are_not_shown, test_prefetch, test_environment_list, test_environment_add, test_cache_list,
-             test_cache_verify, test_history, test_acquire, test_untrusted_is_6, test_resolve_fresh, test_status)
+             test_cache_verify, test_history, test_clients, test_acquire, test_untrusted_is_6, test_resolve_fresh, test_status)

@@ -61,6 +61,27 @@ START_TEST(test_path)
 }
 END_TEST
 
+START_TEST(test_used)
+{
+        char longest[258];
+        Fault fault;
+
+        memset(longest, 'a', sizeof(longest));
+        EACH(name_check_used, 0, "o/n", "local:n", "local:my kernel", "local:n\xc3\xb6");
+        EACH(name_check_used, 1, "", "n", "/opt/n", "local:", "local:/opt/n", "local:..", "local:a\nb", "local:o/n");
+        ck_assert_int_eq(name_check_used((Text){ longest, LIMIT_REPOSITORY + 1 }, &fault), 1);
+        EACH(name_check_variant, 0, "torch27-cxx11-cu128-x86_64-linux", "torch-cpu");
+        EACH(name_check_variant, 1, "", ".", "..", "a/b", "a\x1b", "a\xff");
+        ck_assert_int_eq(name_check_variant((Text){ longest, 255 }, &fault), 0);
+        ck_assert_int_eq(name_check_variant((Text){ longest, 256 }, &fault), 1);
+        EACH(name_check_reason, 0, "no kernel for this device: \"cpu\"", "\xc3\xbc");
+        EACH(name_check_reason, 1, "", "two\nlines", "\x1b[2J", "a\xc2\x9b", "a\x7f", "\xff");
+        ck_assert_int_eq(name_check_reason((Text){ longest, 256 }, &fault), 0);
+        ck_assert_int_eq(name_check_reason((Text){ longest, 257 }, &fault), 1);
+        ck_assert_int_eq(name_check_reason((Text){ "a\0b", 3 }, &fault), 1);
+}
+END_TEST
+
 START_TEST(test_version_word_commit)
 {
         Fault fault;
@@ -75,4 +96,4 @@ START_TEST(test_version_word_commit)
 }
 END_TEST
 
-FIXTURE_MAIN("proto/name", test_layer, test_repository, test_revision, test_path, test_version_word_commit)
+FIXTURE_MAIN("proto/name", test_layer, test_repository, test_revision, test_path, test_used, test_version_word_commit)

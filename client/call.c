@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/acquire.h"
 #include "client/client.h"
 #include "client/failure.h"
+#include "client/kernel.h"
 #include "proto/base/alloc.h"
 #include "proto/payload.h"
 
@@ -178,6 +178,7 @@ void call_abandon(Call *call)
         if (call->list == &calls->flight) {
                 call->abandoned = true;
                 call->done = NULL;
+                call->progressed = NULL;
                 return;
         }
         call_unlist(call);
@@ -274,7 +275,9 @@ static int deliver_progress(kd_client *client, const Envelope *envelope)
         call = progress.id >= 0 && progress.id <= UINT32_MAX ? flight_find(&client->calls, (uint32_t)progress.id) : NULL;
         if (call) {
                 call->progress = progress;
-                call->progressed = true;
+                call->told = true;
+                if (call->progressed)
+                        *call->progressed = true;
                 (void)pthread_cond_broadcast(&client->changed);
         }
         return 0;

@@ -47,8 +47,9 @@ struct kd_pending {
         uint8_t *body;           /* the result, where code is 0; checked bytes */
         size_t body_size;
         int descriptor;          /* that came with it; -1 */
-        bool progressed;         /* `progress` is new */
+        bool told;               /* there is a `progress` */
         MsgProgress progress;
+        bool *progressed;        /* set when it is new; the waiter's, or NULL */
 };
 
 typedef struct CallList {

@@ -5,6 +5,7 @@
 
 struct kd_kernel {
         kd_client *client;       /* counted: it may be closed before the kernel is freed */
+        unsigned n_users;        /* the caller, or every layer that it replaces; atomic */
         uint64_t epoch;          /* the connection that knows the lease */
         OptionalInteger lease;   /* absent: a local repository of the caller's */
         int fd;                  /* the variant folder; -1 */
@@ -19,3 +20,18 @@ struct kd_kernel {
 };
 
 DEFINE_CLEANUP(kd_kernel *, kd_kernel_free)
+
+/* The kernel that an answered acquire hands over; takes the call's descriptor
+ * and bytes. Not under the lock. 0 or an error. */
+int kernel_new(kd_client *client, Call *call, kd_kernel **ret_kernel, kd_error *error);
+
+/* One more to free it. */
+kd_kernel *kernel_ref(kd_kernel *kernel);
+
+/* The answer to an acquire that nobody waits for any more: its lease goes back.
+ * Under the lock. */
+void acquire_give_back(Call *call);
+
+/* Tells the daemon that a lease was given back, if the connection that knows
+ * it still stands. Queues only. Under the lock. */
+void lease_release(kd_client *client, uint64_t epoch, int64_t lease);

@@ -226,6 +226,24 @@ typedef int (*kd_progress)(void *data, int64_t files, int64_t files_total, int64
 KD_PUBLIC int kd_acquire(kd_client *client, uint32_t view, const kd_query *query, unsigned flags, int64_t deadline_ms,
                          kd_progress progress, void *data, kd_kernel **ret_kernel, kd_error *error);
 
+/* One kernel that kd_acquire_all asks for. */
+typedef struct kd_acquisition {
+        kd_query query;     /* as for kd_acquire */
+        unsigned flags;     /* as for kd_acquire */
+        kd_kernel *kernel;  /* result: the caller's, freed with kd_kernel_free; NULL where it failed */
+        kd_error error;     /* result: code 0, or why it failed */
+} kd_acquisition;
+
+/* Acquires n kernels at the same time; each has its own result. `progress` gets
+ * the sums of all whose progress the daemon has told; a total is -1 while one of
+ * theirs is not known. What fails as a whole (a query without its texts, flags,
+ * no such view, a connection that cannot be made or is lost twice, no answer in
+ * time, no memory, a progress that gives up) is the function's error: then no
+ * item has a kernel, leases that were got are given back, and the items' errors
+ * are left alone. */
+KD_PUBLIC int kd_acquire_all(kd_client *client, uint32_t view, kd_acquisition *items, size_t n, int64_t deadline_ms,
+                             kd_progress progress, void *data, kd_error *error);
+
 /* A kernel by its repository, whatever a mapping says. */
 typedef struct kd_repository_query {
         const char *repo;      /* "org/name" */

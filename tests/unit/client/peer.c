@@ -3,38 +3,45 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "client/value.h"
 #include "proto/frame.h"
 #include "proto/payload.h"
 
+static void peer_play_one(Peer *peer, unsigned n)
+{
+        peer->fd = accept4(peer->listener, NULL, NULL, SOCK_CLOEXEC);
+        assert(peer->fd >= 0);
+        peer->script(peer, n);
+        close(peer->fd);
+        buffer_deinit(&peer->input);
+        peer->params = kd_value_free(peer->params);
+}
+
 static void *peer_play(void *data)
 {
         Peer *peer = data;
 
-        for (unsigned n = 0; n < peer->n_connections; ++n) {
-                peer->fd = accept4(peer->listener, NULL, NULL, SOCK_CLOEXEC);
-                assert(peer->fd >= 0);
-                peer->script(peer, n);
-                close(peer->fd);
-                buffer_deinit(&peer->input);
-                peer->params = kd_value_free(peer->params);
-        }
+        for (unsigned n = 0; n < peer->n_connections; ++n)
+                peer_play_one(peer, n);
         return NULL;
 }
 
-void peer_start(Peer *peer, const char *folder, unsigned n_connections, PeerScript script, void *data)
+static void peer_listen(Peer *peer, const char *folder, PeerScript script, void *data)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-        *peer = (Peer){ .n_connections = n_connections, .script = script, .data = data, .fd = -1 };
+        *peer = (Peer){ .script = script, .data = data, .fd = -1 };
         (void)snprintf(peer->path, sizeof(peer->path), "%s/peer.sock", folder);
         memcpy(address.sun_path, peer->path, sizeof(peer->path));
         peer->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -42,14 +49,40 @@ void peer_start(Peer *peer, const char *folder, unsigned n_connections, PeerScri
         (void)unlink(peer->path);
         assert(bind(peer->listener, (struct sockaddr *)&address, sizeof(address)) == 0);
         assert(listen(peer->listener, 8) == 0);
+}
+
+void peer_start(Peer *peer, const char *folder, unsigned n_connections, PeerScript script, void *data)
+{
+        peer_listen(peer, folder, script, data);
+        peer->n_connections = n_connections;
         if (n_connections)
                 assert(pthread_create(&peer->thread, NULL, peer_play, peer) == 0);
+}
+
+void peer_start_process(Peer *peer, const char *folder, PeerScript script, void *data)
+{
+        peer_listen(peer, folder, script, data);
+        peer->deserted = true;
+        peer->process = fork();
+        assert(peer->process >= 0);
+        for (unsigned n = 0; !peer->process; ++n)
+                peer_play_one(peer, n);
+}
+
+static void peer_end_process(pid_t process)
+{
+        int status;
+
+        assert(kill(process, SIGKILL) == 0 && waitpid(process, &status, 0) == process);
+        assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL); /* no step of the script failed */
 }
 
 void peer_join(Peer *peer)
 {
         if (peer->n_connections)
                 assert(pthread_join(peer->thread, NULL) == 0);
+        if (peer->process)
+                peer_end_process(peer->process);
         close(peer->listener);
         (void)unlink(peer->path);
 }
@@ -110,9 +143,14 @@ int64_t peer_integer(Peer *peer, const char *key)
         return kd_value_as_integer(kd_value_get(peer->params, key), -1);
 }
 
+static void peer_sent(const Peer *peer, ssize_t n, size_t size)
+{
+        assert(n == (ssize_t)size || (peer->deserted && (errno == EPIPE || errno == ECONNRESET)));
+}
+
 void peer_send(Peer *peer, const void *bytes, size_t size)
 {
-        assert(send(peer->fd, bytes, size, MSG_NOSIGNAL) == (ssize_t)size);
+        peer_sent(peer, send(peer->fd, bytes, size, MSG_NOSIGNAL), size);
 }
 
 static void peer_send_descriptor(Peer *peer, const uint8_t *bytes, size_t size, int descriptor)
@@ -128,7 +166,7 @@ static void peer_send_descriptor(Peer *peer, const uint8_t *bytes, size_t size, 
         control.header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
                                            .cmsg_len = CMSG_LEN(sizeof(int)) };
         memcpy(CMSG_DATA(&control.header), &descriptor, sizeof(int));
-        assert(sendmsg(peer->fd, &message, MSG_NOSIGNAL) == (ssize_t)size);
+        peer_sent(peer, sendmsg(peer->fd, &message, MSG_NOSIGNAL), size);
 }
 
 static void peer_send_frame(Peer *peer, Buffer *frame, int descriptor, size_t piece)
@@ -164,6 +202,15 @@ void peer_answer(Peer *peer, uint32_t id, kd_value *result, int descriptor, size
         assert(codec_encode_value(&result->value, &frame) == 0);
         (void)kd_value_free(result);
         peer_send_frame(peer, &frame, descriptor, piece);
+}
+
+void peer_lease(Peer *peer, uint32_t id, kd_value *result, const char *folder)
+{
+        int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        assert(fd >= 0);
+        peer_answer(peer, id, result, fd, 0);
+        close(fd);
 }
 
 void peer_refuse(Peer *peer, uint32_t id, int fault, const char *message)
@@ -202,11 +249,26 @@ kd_value *peer_map(const char *key, ...)
         return map;
 }
 
+kd_value *peer_kernel(const char *layer, const char *mode, const char *repo, const char *path, int lease)
+{
+        kd_value *result = peer_map("layer", layer, "mode", mode, "source", "view", "commit",
+                                    "0123456789abcdef0123456789abcdef01234567", "variant", "tvm-ffi01-cpu-x86_64-linux",
+                                    "arch", "ok", "state", "ready", "#generation", 7, "path", path, "#lease", lease, NULL);
+
+        assert(kd_value_set(result, "reference", peer_map("repo", repo, "#version", 1, "layer", layer, NULL)) == 0);
+        return result;
+}
+
 void peer_greet(Peer *peer)
+{
+        peer_expect(peer, "hello");
+        peer_greet_read(peer);
+}
+
+void peer_greet_read(Peer *peer)
 {
         kd_value *result;
 
-        peer_expect(peer, "hello");
         assert(peer_integer(peer, "protocol") == 1);
         result = peer_map("#protocol", 1, "daemon", "fake 1", "#uid", (int)geteuid(), "instance", "i", "#session", 1,
                           "#generation", 1, NULL);

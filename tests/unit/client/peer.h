@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "client/kernelsd.h"
 #include "proto/base/buffer.h"
@@ -22,6 +23,8 @@ struct Peer {
         PeerScript script;
         void *data;           /* the test's */
         pthread_t thread;
+        pid_t process;        /* instead of the thread, or 0 */
+        bool deserted;        /* the client may end the connection at any point */
         Buffer input;
         uint32_t id;          /* of the request that was read last */
         char method[32];
@@ -31,6 +34,11 @@ struct Peer {
 /* Listens, and plays `n_connections` in a thread. */
 void peer_start(Peer *peer, const char *folder, unsigned n_connections, PeerScript script, void *data);
 void peer_join(Peer *peer);
+
+/* The same in a process of its own, so that the test can let allocations of the
+ * library fail; for any number of connections, until peer_join ends it. What it
+ * changes of `data` is its own. */
+void peer_start_process(Peer *peer, const char *folder, PeerScript script, void *data);
 
 /* --- steps --- */
 
@@ -47,12 +55,19 @@ void peer_refuse(Peer *peer, uint32_t id, int fault, const char *message);
 void peer_notify(Peer *peer, const char *name, kd_value *params);
 void peer_send(Peer *peer, const void *bytes, size_t size);
 
-/* hello, and its answer. */
+/* Answers request `id` with a lease on `folder`. */
+void peer_lease(Peer *peer, uint32_t id, kd_value *result, const char *folder);
+
+/* hello, and its answer; the answer to a hello that was read. */
 void peer_greet(Peer *peer);
+void peer_greet_read(Peer *peer);
 
 /* {"answers": [{layer, mode…} …], generation}: one for each query of the request
  * that was read last, named by its layer. */
 kd_value *peer_answers(Peer *peer);
+
+/* The result of an acquire, for peer_lease: a kernel of a repository. */
+kd_value *peer_kernel(const char *layer, const char *mode, const char *repo, const char *path, int lease);
 
 /* A map of integers and texts: pairs of a key and, with '#' before the key, an
  * int, else a const char * (NULL: nil); ends with NULL. */

@@ -1,0 +1,406 @@
+/* Many acquires at the same time: their order, sums of progress, giving up,
+ * connections that end, memory that runs out. */
+#include "client/acquire.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/lib/fixture.h"
+#include "tests/unit/client/peer.h"
+
+enum { MANY = 150, FEW = 3 };
+
+static kd_acquisition items[MANY];
+static char names[MANY][16];
+
+static kd_client *connect_to(Peer *peer)
+{
+        kd_options options = KD_OPTIONS_INIT;
+        kd_client *client;
+
+        for (size_t i = 0; i < MANY; ++i) {
+                (void)snprintf(names[i], sizeof(names[i]), "layer%zu", i);
+                items[i] = (kd_acquisition){ .query = { names[i], "cpu", -1, "inference", NULL }, .error.code = 99 };
+        }
+        options.socket = peer->path;
+        ck_assert_int_eq(kd_connect(&options, &client, NULL), 0);
+        return client;
+}
+
+static kd_client *begin(Peer *peer, unsigned n, PeerScript script)
+{
+        peer_start(peer, fixture_folder(), n, script, NULL);
+        return connect_to(peer);
+}
+
+static void end(Peer *peer, kd_client *client)
+{
+        for (size_t i = 0; i < MANY; ++i)
+                items[i].kernel = kd_kernel_free(items[i].kernel);
+        (void)kd_close(client);
+        peer_join(peer);
+}
+
+/* The layer of the acquire that was read last. */
+static const char *asked_layer(Peer *peer)
+{
+        return kd_value_as_string(kd_value_get(kd_value_get(peer->params, "query"), "layer"), NULL);
+}
+
+/* Answers as the layer's number says: 0 to MANY - 1 is the lease. */
+static void answer(Peer *peer, uint32_t id, int number)
+{
+        char repo[24];
+
+        (void)snprintf(repo, sizeof(repo), "o/n%d", number);
+        peer_lease(peer, id, peer_kernel(names[number], "inference", repo, "/usr", number), "/usr");
+}
+
+/* --- more than may be under way --- */
+
+static void script_many(Peer *peer, unsigned n)
+{
+        struct pollfd readable = { .fd = peer->fd, .events = POLLIN };
+        uint32_t ids[LIMIT_IN_FLIGHT];
+
+        peer->deserted = true; /* at the end, while releases are answered */
+        peer_greet(peer);
+        for (int first = 0; first < MANY; first += LIMIT_IN_FLIGHT) {
+                int n_part = MANY - first < LIMIT_IN_FLIGHT ? MANY - first : LIMIT_IN_FLIGHT;
+
+                for (int i = 0; i < n_part; ++i) {
+                        peer_expect(peer, "acquire");
+                        ck_assert_str_eq(asked_layer(peer), names[first + i]);
+                        ck_assert_int_eq(peer_integer(peer, "deadline_ms"), 1234);
+                        ids[i] = peer->id;
+                }
+                ck_assert_int_eq(poll(&readable, 1, 0), 0); /* no more than may be under way */
+                /* The last one first: as it is answered, the next would be sent. */
+                for (int i = n_part; i-- > 0;) {
+                        if ((first + i) % 3 == 1)
+                                peer_refuse(peer, ids[i], KD_NO_VARIANT, "None fits.");
+                        else
+                                answer(peer, ids[i], first + i);
+                }
+        }
+        for (int i = 0; i < MANY - MANY / 3; ++i) {
+                peer_expect(peer, "release");
+                peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        }
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_many)
+{
+        kd_error error = { 0 };
+        char repo[24];
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_many);
+
+        ck_assert_msg(!kd_acquire_all(client, KD_VIEW_SESSION, items, MANY, 1234, NULL, NULL, &error), "%s", error.message);
+        for (int i = 0; i < MANY; ++i) {
+                if (i % 3 == 1) {
+                        ck_assert(!items[i].kernel && items[i].error.code == KD_NO_VARIANT);
+                        ck_assert_str_eq(items[i].error.message, "None fits.");
+                        continue;
+                }
+                (void)snprintf(repo, sizeof(repo), "o/n%d", i);
+                ck_assert(items[i].kernel && items[i].error.code == 0);
+                ck_assert_str_eq(kd_kernel_answer(items[i].kernel)->repo, repo);
+                items[i].kernel = kd_kernel_free(items[i].kernel);
+        }
+        end(&peer, client);
+}
+END_TEST
+
+/* --- what fails as a whole --- */
+
+static void script_nothing(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_refused)
+{
+        kd_error error;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_nothing);
+
+        ck_assert_int_eq(kd_acquire_all(client, 77, items, FEW, 0, NULL, NULL, &error), KD_BAD_REQUEST);
+        ck_assert_ptr_nonnull(strstr(error.message, "view 77"));
+        items[2].flags = 8;
+        ck_assert_int_eq(kd_acquire_all(client, KD_VIEW_SESSION, items, FEW, 0, NULL, NULL, &error), -EINVAL);
+        items[1].query.layer = NULL;
+        ck_assert_int_eq(kd_acquire_all(client, KD_VIEW_SESSION, items, FEW, 0, NULL, NULL, &error), KD_BAD_REQUEST);
+        ck_assert_int_eq(kd_acquire_all(client, KD_VIEW_SESSION, items, 0, 0, NULL, NULL, &error), 0);
+        ck_assert_int_eq(items[0].error.code, 99);
+        end(&peer, client);
+}
+END_TEST
+
+/* --- progress, and giving up --- */
+
+static void notify(Peer *peer, uint32_t id, int files, int files_total)
+{
+        kd_value *progress = peer_map("#id", (int)id, "#files", files, "#bytes", files * 100, "#bytes_total", 500, NULL);
+
+        ck_assert_int_eq(kd_value_set(progress, "files_total",
+                                      files_total < 0 ? kd_value_nil() : kd_value_integer(files_total)), 0);
+        peer_notify(peer, "progress", progress);
+}
+
+static void read_few(Peer *peer, uint32_t ids[FEW])
+{
+        peer_greet(peer);
+        for (int i = 0; i < FEW; ++i) {
+                peer_expect(peer, "acquire");
+                ids[i] = peer->id;
+        }
+}
+
+/* One is served, one never answered, one is answered too late. */
+static void script_given_up(Peer *peer, unsigned n)
+{
+        uint32_t ids[FEW];
+        bool cancelled[FEW] = { false };
+
+        read_few(peer, ids);
+        notify(peer, ids[0], 1, 4);
+        answer(peer, ids[0], 0);
+        notify(peer, ids[1], 10, -1);
+        notify(peer, ids[2], 30, 32);
+        for (int i = 0; i < 2; ++i) {
+                peer_expect(peer, "cancel");
+                for (int k = 0; k < FEW; ++k)
+                        cancelled[k] = cancelled[k] || peer_integer(peer, "id") == ids[k];
+        }
+        ck_assert(!cancelled[0] && cancelled[1] && cancelled[2]);
+        peer_expect(peer, "release");
+        ck_assert_int_eq(peer_integer(peer, "lease"), 0);
+        answer(peer, ids[2], 2);
+        peer_expect(peer, "status");
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        peer_expect(peer, "release");
+        ck_assert_int_eq(peer_integer(peer, "lease"), 2);
+        ck_assert(!peer_read(peer));
+}
+
+/* Until all three have been told of. */
+static int progress_sum(void *data, int64_t files, int64_t files_total, int64_t bytes, int64_t bytes_total)
+{
+        ++*(int *)data;
+        ck_assert_int_eq(bytes, files * 100);
+        if (files == 1)
+                ck_assert(files_total == 4 && bytes_total == 500);
+        if (files > 1)
+                ck_assert_int_eq(files_total, -1);
+        if (files < 41)
+                return 0;
+        ck_assert(files == 41 && bytes_total == 1500);
+        return 1;
+}
+
+START_TEST(test_given_up)
+{
+        kd_value *result;
+        kd_error error;
+        int n_told = 0;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_given_up);
+
+        ck_assert_int_eq(kd_acquire_all(client, KD_VIEW_SESSION, items, FEW, 0, progress_sum, &n_told, &error), KD_CANCELLED);
+        ck_assert(n_told >= 1 && n_told <= 3);
+        for (int i = 0; i < FEW; ++i)
+                ck_assert(!items[i].kernel && items[i].error.code == 99);
+        ck_assert_int_eq(kd_call(client, "status", NULL, &result, NULL), 0);
+        (void)kd_value_free(result);
+        end(&peer, client);
+}
+END_TEST
+
+static int64_t still_ms;
+
+static int64_t still_clock(void)
+{
+        return still_ms;
+}
+
+/* Not more often than ten times a second, whatever the daemon says. */
+static void script_hasty(Peer *peer, unsigned n)
+{
+        uint32_t ids[FEW];
+
+        read_few(peer, ids);
+        for (int i = 1; i <= 20; ++i)
+                notify(peer, ids[1], i, 20);
+        for (int i = 0; i < FEW; ++i)
+                answer(peer, ids[i], i);
+        while (peer_read(peer))
+                ck_assert_str_eq(peer->method, "release");
+}
+
+static int progress_count(void *data, int64_t files, int64_t files_total, int64_t bytes, int64_t bytes_total)
+{
+        ++*(int *)data;
+        return 0;
+}
+
+START_TEST(test_hasty)
+{
+        int n_told = 0;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_hasty);
+
+        still_ms = 1000;
+        client->clock_ms = still_clock;
+        ck_assert_int_eq(kd_acquire_all(client, KD_VIEW_SESSION, items, FEW, 0, progress_count, &n_told, NULL), 0);
+        ck_assert_int_le(n_told, 1);
+        ck_assert(items[0].kernel && items[1].kernel && items[2].kernel);
+        end(&peer, client);
+}
+END_TEST
+
+/* --- too late --- */
+
+static int64_t fake_ms;
+
+static int64_t fake_clock(void)
+{
+        return fake_ms += 1000000; /* every look is later than any deadline */
+}
+
+static void script_silent(Peer *peer, unsigned n)
+{
+        uint32_t ids[FEW];
+
+        read_few(peer, ids);
+        for (int i = 0; i < FEW; ++i)
+                peer_expect(peer, "cancel");
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_timeout)
+{
+        kd_error error;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_silent);
+
+        client->clock_ms = fake_clock;
+        ck_assert_int_eq(kd_acquire_all(client, KD_VIEW_SESSION, items, FEW, 1, NULL, NULL, &error), -ETIMEDOUT);
+        ck_assert_str_eq(error.name, "unreachable");
+        end(&peer, client);
+}
+END_TEST
+
+/* --- connections that end --- */
+
+/* One is answered, then the connection ends: the others are asked for again. */
+static void script_lost(Peer *peer, unsigned n)
+{
+        uint32_t ids[FEW];
+
+        if (n == 0) {
+                read_few(peer, ids);
+                answer(peer, ids[1], 1);
+                return;
+        }
+        peer_greet(peer);
+        for (int i = 0; i < FEW; i += 2) {
+                peer_expect(peer, "acquire");
+                ck_assert_str_eq(asked_layer(peer), names[i]);
+                answer(peer, peer->id, i);
+        }
+        for (int i = 0; i < FEW; i += 2) {
+                peer_expect(peer, "release");
+                ck_assert_int_eq(peer_integer(peer, "lease"), i);
+        }
+        ck_assert(!peer_read(peer));
+}
+
+START_TEST(test_lost)
+{
+        kd_error error = { 0 };
+        Peer peer;
+        kd_client *client = begin(&peer, 2, script_lost);
+
+        ck_assert_msg(!kd_acquire_all(client, KD_VIEW_SESSION, items, FEW, 0, NULL, NULL, &error), "%s", error.message);
+        for (int i = 0; i < FEW; ++i)
+                ck_assert_str_eq(kd_kernel_answer(items[i].kernel)->layer, names[i]);
+        end(&peer, client);
+}
+END_TEST
+
+static void script_lost_twice(Peer *peer, unsigned n)
+{
+        peer_greet(peer);
+        peer_expect(peer, "acquire");
+        answer(peer, peer->id, n == 0 ? 0 : 1);
+        peer_expect(peer, "acquire");
+        if (n == 0)
+                peer_expect(peer, "acquire");
+}
+
+START_TEST(test_lost_twice)
+{
+        kd_error error;
+        Peer peer;
+        kd_client *client = begin(&peer, 2, script_lost_twice);
+
+        ck_assert_int_eq(kd_acquire_all(client, KD_VIEW_SESSION, items, FEW, 0, NULL, NULL, &error), -ECONNRESET);
+        for (int i = 0; i < FEW; ++i)
+                ck_assert(!items[i].kernel && items[i].error.code == 99);
+        end(&peer, client);
+}
+END_TEST
+
+/* --- without memory --- */
+
+/* Answers whatever comes. */
+static void script_any(Peer *peer, unsigned n)
+{
+        int number;
+
+        while (peer_read(peer)) {
+                if (!strcmp(peer->method, "hello")) {
+                        peer_greet_read(peer);
+                } else if (!strcmp(peer->method, "acquire")) {
+                        ck_assert_int_eq(sscanf(asked_layer(peer), "layer%d", &number), 1);
+                        answer(peer, peer->id, number);
+                } else {
+                        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+                }
+        }
+}
+
+static int acquire_few(kd_client *client)
+{
+        kd_error error = { 0 };
+        int r = kd_acquire_all(client, KD_VIEW_SESSION, items, FEW, 0, NULL, NULL, &error);
+
+        ck_assert_int_eq(error.code, r);
+        for (int i = 0; i < FEW; ++i) {
+                ck_assert(!items[i].kernel == !!r);
+                items[i].kernel = kd_kernel_free(items[i].kernel);
+        }
+        return r;
+}
+
+START_TEST(test_memory)
+{
+        kd_client *client;
+        Peer peer;
+
+        peer_start_process(&peer, fixture_folder(), script_any, NULL);
+        client = connect_to(&peer);
+        ck_assert_int_eq(acquire_few(client), 0);
+        FIXTURE_TORTURE(acquire_few(client));
+        ck_assert_int_eq(acquire_few(client), 0);
+        end(&peer, client);
+}
+END_TEST
+
+FIXTURE_MAIN("client/acquire_wait", test_many, test_refused, test_given_up, test_hasty, test_timeout, test_lost,
+             test_lost_twice, test_memory)

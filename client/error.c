@@ -69,6 +69,15 @@ int failure_refuse(kd_error *error, FaultName name, const char *format, ...)
         return failure_fault(error, &fault);
 }
 
+int failure_as(kd_error *error, int code, bool retry, const char *name, const char *message)
+{
+        if (error) {
+                failure_fill(error, code, retry, name);
+                (void)snprintf(error->message, sizeof(error->message), "%s", message);
+        }
+        return code;
+}
+
 int failure_memory(kd_error *error)
 {
         return failure_set(error, -ENOMEM, "this process has no memory left for the request");

@@ -22,5 +22,8 @@ int failure_refuse(kd_error *error, FaultName name, const char *format, ...) __a
 
 int failure_memory(kd_error *error);
 
+/* An error of which the parts were kept. */
+int failure_as(kd_error *error, int code, bool retry, const char *name, const char *message);
+
 /* Copies an error that was kept; `error` may be NULL. Returns its code. */
 int failure_copy(kd_error *error, const kd_error *kept);

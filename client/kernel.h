@@ -28,6 +28,10 @@ int kernel_new(kd_client *client, Call *call, kd_kernel **ret_kernel, kd_error *
 /* One more to free it. */
 kd_kernel *kernel_ref(kd_kernel *kernel);
 
+/* native.c: how many arguments its metadata states for the layer's function; -1:
+ * it does not. */
+int native_arguments(const kd_kernel *kernel, const char *layer);
+
 /* The answer to an acquire that nobody waits for any more: its lease goes back.
  * Under the lock. */
 void acquire_give_back(Call *call);

@@ -47,7 +47,8 @@ typedef enum kd_fault {
 typedef struct kd_error {
         int code;            /* what the function returned */
         bool retry;          /* trying the same again may help */
-        char name[32];       /* "no-mapping"; "unreachable": a connection that failed; else "ENOMEM" and such */
+        char name[32];       /* "no-mapping"; "unreachable": a connection that failed; a gate's, as kd_kernelize says;
+                                else "ENOMEM" and such */
         char message[1024];  /* what is wrong and what to do; begins in lower case, ends without a full stop */
 } kd_error;
 
@@ -326,6 +327,63 @@ typedef enum kd_gate {
  * what the kernel does not state. */
 KD_PUBLIC kd_gate kd_gate_judge(const char *requested, const char *registered, int has_backward,
                                 int can_torch_compile, bool use_fallback);
+
+/* --- layers --- */
+
+/* A layer of the program's: a function that a kernel's can take the place of. */
+typedef struct kd_layer {
+        const char *name;          /* as mappings name it */
+        kd_forward forward;        /* what the program calls, with `self`: its own function, or the kernel's that
+                                      kd_kernelize put in its place */
+        void *self;                /* the program's; the library never looks at it */
+        int n_arguments;           /* that forward is called with: a kernel that states another number is refused with
+                                      -EPROTOTYPE; -1: whatever it states */
+        int has_backward;          /* taken for a kernel that states nothing, as kd_gate_judge has it: 1, 0 or -1 */
+        int can_torch_compile;
+        /* What kd_kernelize leaves; the program only reads it. */
+        kd_forward original;       /* what to go back to; NULL: forward is the original */
+        kd_kernel *kernel;         /* the kernel in use, shared by all layers that have it; NULL: forward is the original */
+        int code;                  /* 0, or for what the original was kept: a kd_fault or a negative errno */
+        char reason[256];          /* for people: which kernel, or why none; "" before the first call */
+} kd_layer;
+
+#define KD_LAYER_INIT { NULL, NULL, NULL, -1, -1, -1, NULL, NULL, 0, "" }
+
+/* Flags of kd_kernelize, besides KD_FRESH and KD_TRUST_REMOTE_CODE. */
+#define KD_USE_FALLBACK 4u        /* keeps the original where the view has nothing for the layer, device, capability or
+                                     mode, or the kernel cannot be used for the mode that is asked for */
+#define KD_USE_FALLBACK_ALWAYS 8u /* the same, and also where the kernel cannot be had or loaded, whatever the reason:
+                                     none fits, not trusted, offline, damaged, no native function, no daemon */
+
+/* Puts in each layer's `forward` the function of the kernel that the view has
+ * for it: for `mode` ("inference", never "fallback") on `device`, of which
+ * `capability` counts where devices have one, else -1. Either every layer gets
+ * its kernel or, where a flag says so, its original, with `code` and `reason`
+ * set; or on an error no layer, lease or descriptor is changed.
+ *
+ * All names are resolved at once; a kernel is acquired once for all layers that
+ * lead to it. A layer that had a kernel begins from its original again; the old
+ * lease is given back once the new functions are in place. The daemon is told
+ * what was put in place.
+ *
+ * -ENOTSUP, with the gate as the error's name: "requested-mode-unsupported", or
+ * "registered-mode-unsupported": the mapping registers the kernel for a mode that
+ * it cannot be used for, an error whatever the flags. No flag covers mistakes of
+ * the call either (KD_BAD_REQUEST, KD_INVALID_MODE and such, -EINVAL), nor
+ * -ENOMEM. client NULL counts as a daemon that is not there, -ENOTCONN: with
+ * KD_USE_FALLBACK_ALWAYS a program may go on without one. A client must say
+ * `native` in kd_options, or no kernel fits that has a native function.
+ *
+ * Meanwhile no other thread may use the same layers; other layers may be
+ * kernelized on the same client at the same time. A child of fork may go on to
+ * call its layers: it has inherited the leases; it undoes only its own copy. */
+KD_PUBLIC int kd_kernelize(kd_client *client, uint32_t view, kd_layer *layers, size_t n, const char *mode,
+                           const char *device, int64_t capability, unsigned flags, kd_error *error);
+
+/* Puts the originals back and gives the leases back: layers are as before the
+ * first kd_kernelize. Also after kd_close. A layer that is dropped without it
+ * keeps its lease. */
+KD_PUBLIC void kd_unkernelize(kd_layer *layers, size_t n);
 
 /* --- any method, for programs that show what the daemon says --- */
 

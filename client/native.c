@@ -110,6 +110,15 @@ int kd_native(kd_kernel *kernel, const char *layer, kd_forward *ret_function, kd
         return 0;
 }
 
+int native_arguments(const kd_kernel *kernel, const char *layer)
+{
+        const MsgNativeLayer *entry;
+
+        if (native_layer(kernel, layer, &entry, NULL) || !entry->arguments.n)
+                return -1;
+        return (int)entry->arguments.n;
+}
+
 int kd_native_states(const kd_kernel *kernel, const char *layer, int *ret_has_backward, int *ret_can_torch_compile,
                      kd_error *error)
 {

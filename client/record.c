@@ -5,16 +5,8 @@
 #include <string.h>
 
 #include "client/failure.h"
+#include "client/hash.h"
 #include "proto/base/alloc.h"
-
-static uint64_t hash_bytes(uint64_t hash, const void *data, size_t size)
-{
-        const uint8_t *bytes = data;
-
-        for (size_t i = 0; i < size; ++i)
-                hash = (hash ^ bytes[i]) * 0x100000001b3u; /* FNV-1a */
-        return hash;
-}
 
 /* The daemon takes an absent bound for 0 and for no limit. */
 static int64_t entry_min(const RecordEntry *entry)
@@ -30,11 +22,11 @@ static int64_t entry_max(const RecordEntry *entry)
 static uint64_t entry_hash(const RecordEntry *entry)
 {
         int64_t range[2] = { entry_min(entry), entry_max(entry) };
-        uint64_t hash = hash_bytes(0xcbf29ce484222325u, entry->layer.data, entry->layer.size);
+        uint64_t hash = hash_bytes(HASH_START, entry->layer.data, entry->layer.size);
 
         hash = hash_bytes(hash, entry->device.data, entry->device.size);
         hash = hash_bytes(hash, range, sizeof(range));
-        return hash ^ hash >> 29;
+        return hash_end(hash);
 }
 
 static bool entry_replaces(const RecordEntry *a, const RecordEntry *b)

@@ -25,7 +25,7 @@ MAY_USE = [
 HOMES = {
     "msgpack.h": ["proto/codec*.c", "tests/*"],
     "msgpack/*": ["proto/codec*.c", "tests/*"],
-    "jansson.h": ["kernels/json.c", "tests/conformance/*", "tests/bench/*"],
+    "jansson.h": ["kernels/json.c", "tests/conformance/*", "tests/bench/*", "tests/unit/client/test-kernelize.c"],
     "openssl/*": ["kernels/hash.c"],
     "sqlite3.h": ["kernels/store_db*.c", "kernels/store_db_private.h", "tests/*"],
     "uv.h": ["daemon/*"],

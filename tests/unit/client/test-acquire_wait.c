@@ -224,44 +224,62 @@ START_TEST(test_given_up)
 }
 END_TEST
 
-static int64_t still_ms;
+/* A clock that stands still for some looks at it, then goes on. */
+static int64_t slow_ms, n_looks;
 
-static int64_t still_clock(void)
+static int64_t slow_clock(void)
 {
-        return still_ms;
+        if (++n_looks > 4)
+                slow_ms = 1000 + LIMIT_PROGRESS_MS;
+        return slow_ms;
 }
 
-/* Not more often than ten times a second, whatever the daemon says. */
+/* Something new is there as soon as the caller has been told something. */
 static void script_hasty(Peer *peer, unsigned n)
 {
         uint32_t ids[FEW];
 
         read_few(peer, ids);
-        for (int i = 1; i <= 20; ++i)
-                notify(peer, ids[1], i, 20);
+        for (int i = 1; i <= 2; ++i) {
+                notify(peer, ids[i], 1, 20);
+                if (i == 2)
+                        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+                peer_expect(peer, "status");
+        }
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
         for (int i = 0; i < FEW; ++i)
                 answer(peer, ids[i], i);
         while (peer_read(peer))
                 ck_assert_str_eq(peer->method, "release");
 }
 
-static int progress_count(void *data, int64_t files, int64_t files_total, int64_t bytes, int64_t bytes_total)
+static int64_t told_ms[2];
+static int n_told;
+
+static int progress_hasty(void *data, int64_t files, int64_t files_total, int64_t bytes, int64_t bytes_total)
 {
-        ++*(int *)data;
+        kd_value *result;
+
+        ck_assert_int_lt(n_told, 2);
+        told_ms[n_told++] = slow_ms;
+        ck_assert_int_eq(files, n_told);
+        ck_assert_int_eq(kd_call(data, "status", NULL, &result, NULL), 0);
+        (void)kd_value_free(result);
+        slow_ms = 1000;
+        n_looks = 0;
         return 0;
 }
 
 START_TEST(test_hasty)
 {
-        int n_told = 0;
         Peer peer;
         kd_client *client = begin(&peer, 1, script_hasty);
 
-        still_ms = 1000;
-        client->clock_ms = still_clock;
-        ck_assert_int_eq(kd_acquire_all(client, KD_VIEW_SESSION, items, FEW, 0, progress_count, &n_told, NULL), 0);
-        ck_assert_int_le(n_told, 1);
-        ck_assert(items[0].kernel && items[1].kernel && items[2].kernel);
+        slow_ms = 1000;
+        n_looks = -1000;
+        client->clock_ms = slow_clock;
+        ck_assert_int_eq(kd_acquire_all(client, KD_VIEW_SESSION, items, FEW, 0, progress_hasty, client, NULL), 0);
+        ck_assert(n_told == 2 && told_ms[0] == 1000 && told_ms[1] == 1000 + LIMIT_PROGRESS_MS);
         end(&peer, client);
 }
 END_TEST

@@ -1,5 +1,5 @@
 /* Any number of acquires that wait at the same time: all are started, then each
- * is waited for. What is beyond LIMIT_IN_FLIGHT waits to be sent, as any call. */
+ * is waited for. Those beyond what may be under way wait to be sent. */
 #include "client/acquire.h"
 #include "client/failure.h"
 #include "client/kernel.h"

@@ -130,7 +130,12 @@ void call_unlist(Call *call)
 
 void call_start(Call *call)
 {
-        list_insert(&call->client->calls.waiting, call, NULL);
+        CallList *waiting = &call->client->calls.waiting;
+        Call *before = NULL, *other = waiting->last;
+
+        for (; other && other->method == METHOD_ACQUIRE && call->method != METHOD_ACQUIRE; other = other->previous)
+                before = other;
+        list_insert(waiting, call, before);
 }
 
 void call_start_before(Call *call, Call *before)
@@ -187,6 +192,14 @@ void call_abandon(Call *call)
         (void)call_free(call);
 }
 
+/* Whether there is room for it among those that are under way. */
+static bool calls_have_room(const Calls *calls, const Call *call)
+{
+        if (call->method == METHOD_CANCEL)
+                return true;
+        return calls->n_flight < (call->method == METHOD_ACQUIRE ? LIMIT_IN_FLIGHT - CALL_SPARE : LIMIT_IN_FLIGHT);
+}
+
 int calls_flush(kd_client *client)
 {
         Calls *calls = &client->calls;
@@ -197,7 +210,7 @@ int calls_flush(kd_client *client)
 
                 if (client->greeting != GREETING_DONE && !call->greets)
                         break;
-                if (calls->n_flight >= LIMIT_IN_FLIGHT && call->method != METHOD_CANCEL)
+                if (!calls_have_room(calls, call))
                         break;
                 call->begins = client->connection.n_queued;
                 call->epoch = client->epoch;

@@ -1,7 +1,9 @@
 /* The table of pending calls: from a frame that waits to be sent to an answer.
  *
  * A call is in exactly one list. `waiting`: not sent; at most LIMIT_IN_FLIGHT
- * are under way, since the daemon would refuse more. `flight`: sent, at least
+ * are under way, since the daemon would refuse more, and of those CALL_SPARE are
+ * for calls other than acquires, which may take minutes: no other call waits
+ * behind acquires. `flight`: sent, at least
  * handed to the output. `over`: of kd_start, answered, its kd_done still to be
  * called. A call that somebody waits for leaves the lists when it is over; the
  * waiter frees it.
@@ -69,8 +71,11 @@ int call_new_value(kd_client *client, MethodNumber method, const Value *params, 
 Call *call_free(Call *call);
 DEFINE_CLEANUP(Call *, call_free)
 
-/* Lists it behind all that wait, or before one of those (NULL: behind all). The
- * list does not own a call that somebody waits for. */
+/* Guess: a program's threads and its progress seldom ask more at once. */
+#define CALL_SPARE 8
+
+/* Lists it behind all that wait (what is no acquire, before those that are), or
+ * before one of those (NULL: behind all). The list does not own a call that somebody waits for. */
 void call_start(Call *call);
 void call_start_before(Call *call, Call *before);
 

@@ -10,7 +10,7 @@
 #include "tests/lib/fixture.h"
 #include "tests/unit/client/peer.h"
 
-enum { MANY = 150, FEW = 3 };
+enum { MANY = 150, FEW = 3, AT_ONCE = LIMIT_IN_FLIGHT - CALL_SPARE };
 
 static kd_acquisition items[MANY];
 static char names[MANY][16];
@@ -63,11 +63,11 @@ static void answer(Peer *peer, uint32_t id, int number)
 static void script_many(Peer *peer, unsigned n)
 {
         struct pollfd readable = { .fd = peer->fd, .events = POLLIN };
-        uint32_t ids[LIMIT_IN_FLIGHT];
+        uint32_t ids[AT_ONCE];
 
         peer_greet(peer);
-        for (int first = 0; first < MANY; first += LIMIT_IN_FLIGHT) {
-                int n_part = MANY - first < LIMIT_IN_FLIGHT ? MANY - first : LIMIT_IN_FLIGHT;
+        for (int first = 0; first < MANY; first += AT_ONCE) {
+                int n_part = MANY - first < AT_ONCE ? MANY - first : AT_ONCE;
 
                 for (int i = 0; i < n_part; ++i) {
                         peer_expect(peer, "acquire");
@@ -114,6 +114,51 @@ START_TEST(test_many)
         /* Behind all releases, of which no more are under way at once either. */
         ck_assert_int_eq(kd_call(client, "status", NULL, &result, NULL), 0);
         (void)kd_value_free(result);
+        end(&peer, client);
+}
+END_TEST
+
+/* --- other calls do not wait behind acquires --- */
+
+static void script_other(Peer *peer, unsigned n)
+{
+        uint32_t ids[AT_ONCE];
+
+        peer_greet(peer);
+        for (int i = 0; i < AT_ONCE; ++i) {
+                peer_expect(peer, "acquire");
+                ids[i] = peer->id;
+        }
+        peer_notify(peer, "progress", peer_map("#id", (int)ids[0], "#files", 1, "#bytes", 1, NULL));
+        peer_expect(peer, "status");
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        for (int i = 0; i < AT_ONCE; ++i)
+                peer_refuse(peer, ids[i], KD_OFFLINE, "No Hub.");
+        for (int i = AT_ONCE; i < MANY; ++i) {
+                peer_expect(peer, "acquire");
+                ck_assert_str_eq(asked_layer(peer), names[i]);
+                peer_refuse(peer, peer->id, KD_OFFLINE, "No Hub.");
+        }
+        ck_assert(!peer_read(peer));
+}
+
+static int progress_asks(void *data, int64_t files, int64_t files_total, int64_t bytes, int64_t bytes_total)
+{
+        kd_value *result;
+
+        ck_assert_int_eq(kd_call(data, "status", NULL, &result, NULL), 0);
+        (void)kd_value_free(result);
+        return 0;
+}
+
+START_TEST(test_other)
+{
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_other);
+
+        ck_assert_int_eq(kd_acquire_all(client, KD_VIEW_SESSION, items, MANY, 0, progress_asks, client, NULL), 0);
+        for (int i = 0; i < MANY; ++i)
+                ck_assert_int_eq(items[i].error.code, KD_OFFLINE);
         end(&peer, client);
 }
 END_TEST
@@ -423,5 +468,5 @@ START_TEST(test_memory)
 }
 END_TEST
 
-FIXTURE_MAIN("client/acquire_wait", test_many, test_refused, test_given_up, test_hasty, test_timeout, test_lost,
+FIXTURE_MAIN("client/acquire_wait", test_many, test_other, test_refused, test_given_up, test_hasty, test_timeout, test_lost,
              test_lost_twice, test_memory)

@@ -21,6 +21,12 @@ static void descriptor_drop(int *fd)
         *fd = -1;
 }
 
+static void received_drop(Connection *connection)
+{
+        while (connection->n_received)
+                (void)close(connection->received[--connection->n_received].fd);
+}
+
 int connection_open(Connection *connection, int fd)
 {
         struct stat status;
@@ -42,7 +48,7 @@ int connection_open(Connection *connection, int fd)
 void connection_close(Connection *connection)
 {
         descriptor_drop(&connection->fd);
-        descriptor_drop(&connection->received);
+        received_drop(connection);
         buffer_deinit(&connection->input);
         buffer_deinit(&connection->output);
         *connection = CONNECTION_NULL;
@@ -95,11 +101,12 @@ int connection_write(Connection *connection)
         return 0;
 }
 
-/* Takes over what a read brought along. One descriptor is kept for the frame
- * to come; everything else is closed. 0 or -EBADMSG. */
+/* Takes over what a read brought along, one descriptor at most; everything else
+ * is closed. 0 or -EBADMSG. */
 static int connection_take(Connection *connection, struct msghdr *message, uint64_t position)
 {
-        int r = message->msg_flags & MSG_CTRUNC ? -EBADMSG : 0;
+        size_t most = connection->n_received + 1;
+        int r = message->msg_flags & MSG_CTRUNC || most > ARRAY_SIZE(connection->received) ? -EBADMSG : 0;
 
         for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
                 size_t n = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -110,9 +117,9 @@ static int connection_take(Connection *connection, struct msghdr *message, uint6
                         int fd;
 
                         memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
-                        if (connection->received < 0 && !r) {
-                                connection->received = fd;
-                                connection->received_at = position;
+                        if (connection->n_received < most && !r) {
+                                connection->received[connection->n_received++] =
+                                        (struct ConnectionReceived){ fd, position };
                         } else {
                                 (void)close(fd);
                                 r = -EBADMSG;
@@ -120,7 +127,7 @@ static int connection_take(Connection *connection, struct msghdr *message, uint6
                 }
         }
         if (r < 0)
-                descriptor_drop(&connection->received);
+                received_drop(connection);
         return r;
 }
 
@@ -161,17 +168,24 @@ int connection_read(Connection *connection)
         return n == 0 ? -ECONNRESET : 0;
 }
 
-/* The descriptor, if it came with the frame that ends before `end`. (It cannot
- * have come before that: the frame of then would have taken or refused it.) */
+/* The descriptor that came with the frame that ends before `end`. (None can have
+ * come before that frame: the one of then would have taken or refused it.) */
 static int connection_attribute(Connection *connection, uint64_t end, uint16_t announced, int *ret_descriptor)
 {
-        bool ours = connection->received >= 0 && connection->received_at < end;
+        size_t n = 0;
 
-        if (ours != (announced == 1)) {
-                descriptor_drop(&connection->received);
+        while (n < connection->n_received && connection->received[n].at < end)
+                n++;
+        if (n != announced) {
+                received_drop(connection);
                 return -EBADMSG;
         }
-        *ret_descriptor = ours ? STEAL_FD(connection->received) : -1;
+        *ret_descriptor = -1;
+        if (n) {
+                *ret_descriptor = connection->received[0].fd;
+                connection->received[0] = connection->received[1];
+                connection->n_received--;
+        }
         return 0;
 }
 

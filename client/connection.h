@@ -22,15 +22,20 @@ typedef struct Connection {
         size_t input_start;   /* up to here it has been handed out */
         uint64_t input_base;  /* position in the stream of input.data[0] */
         bool drained;         /* the last read found all there was */
-        int received;         /* a descriptor whose frame is not complete; -1 */
-        uint64_t received_at; /* position of the last byte of its read */
+        /* Descriptors whose frames are not complete. One of the first frame, and
+         * one of the next, whose first byte came in one read with the end of it. */
+        struct ConnectionReceived {
+                int fd;
+                uint64_t at; /* position of the last byte of its read */
+        } received[2];
+        size_t n_received;
         Buffer output;
         size_t output_start;  /* written up to here */
         uint64_t n_queued;    /* bytes ever queued */
         uint64_t n_written;   /* bytes ever written */
 } Connection;
 
-#define CONNECTION_NULL ((Connection){ .fd = -1, .received = -1 })
+#define CONNECTION_NULL ((Connection){ .fd = -1 })
 
 /* Takes a connected socket. 0 or a negative errno (then it is closed). */
 int connection_open(Connection *connection, int fd);

@@ -135,17 +135,43 @@ START_TEST(test_unexpected)
 }
 END_TEST
 
+/* As a daemon's answers come that was given two requests at once: each header
+ * with its descriptor is a piece, and so is each payload. The second descriptor
+ * comes in one read with the end of the first frame. */
+START_TEST(test_next_before_taken)
+{
+        uint8_t frame[11];
+
+        begin();
+        make_frame(frame, 1);
+        for (int i = 0; i < 3; ++i) {
+                send_with(frame, 8, 1);
+                send_with(frame + 8, 3, 0);
+        }
+        ck_assert_int_eq(connection_read(&connection), 0);
+        for (int i = 0; i < 3; ++i) {
+                ck_assert_int_eq(connection_read(&connection), 0);
+                ck_assert_uint_eq(connection.n_received, i < 2 ? 2 : 1);
+                expect_frame(true);
+        }
+        end();
+}
+END_TEST
+
 /* A second descriptor inside one frame. */
 START_TEST(test_second_in_frame)
 {
         uint8_t frame[11];
+        Frame got;
+        int fd;
 
         begin();
         make_frame(frame, 1);
         send_with(frame, 4, 1);
         ck_assert_int_eq(connection_read(&connection), 0);
         send_with(frame + 4, 7, 1);
-        ck_assert_int_eq(connection_read(&connection), -EBADMSG);
+        ck_assert_int_eq(connection_read(&connection), 0);
+        ck_assert_int_eq(connection_next(&connection, &got, &fd), -EBADMSG);
         end();
 }
 END_TEST
@@ -236,5 +262,6 @@ START_TEST(test_forget)
 }
 END_TEST
 
-FIXTURE_MAIN("client/connection", test_byte_by_byte, test_glued, test_unexpected, test_second_in_frame, test_end,
+FIXTURE_MAIN("client/connection", test_byte_by_byte, test_glued, test_unexpected, test_next_before_taken,
+             test_second_in_frame, test_end,
              test_oversized, test_output, test_forget)

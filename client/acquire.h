@@ -21,6 +21,7 @@ typedef struct Acquires {
         void *data;
         bool progressed;      /* one of them told something new */
         int64_t tell_ms;      /* when `progress` may be called again */
+        int64_t idle_ms;      /* ... and when it is, whether there is news or not */
 } Acquires;
 
 /* Starts all and waits until all are answered. 0: each is to be taken, or all

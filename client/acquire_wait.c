@@ -85,17 +85,21 @@ static int64_t progress_total(OptionalInteger total)
 static MsgProgress acquires_sum(const Acquires *acquires)
 {
         MsgProgress sum = { .files_total.present = true, .bytes_total.present = true };
+        bool told = false;
 
         for (size_t i = 0; i < acquires->n; ++i) {
                 const Call *call = acquires->items[i].call;
 
                 if (!call->told)
                         continue;
+                told = true;
                 count_add(&sum.files, call->progress.files);
                 count_add(&sum.bytes, call->progress.bytes);
                 total_add(&sum.files_total, call->progress.files_total);
                 total_add(&sum.bytes_total, call->progress.bytes_total);
         }
+        sum.files_total.present = sum.files_total.present && told;
+        sum.bytes_total.present = sum.bytes_total.present && told;
         return sum;
 }
 
@@ -113,6 +117,7 @@ static bool acquires_tell(Acquires *acquires)
                                   progress_total(now.bytes_total));
         (void)pthread_mutex_lock(&client->lock);
         client->locked = true;
+        acquires->idle_ms = client_deadline(client, LIMIT_PROGRESS_IDLE_MS);
         return stop;
 }
 
@@ -122,22 +127,31 @@ static int acquire_late(int reason, kd_error *error)
                                                   "stopped or overloaded, or allow more time");
 }
 
-/* Waits until something happens to one of them. */
+/* When the caller is told next. */
+static int64_t acquires_next(const Acquires *acquires)
+{
+        if (!acquires->progress)
+                return INT64_MAX;
+        return acquires->progressed ? acquires->tell_ms : acquires->idle_ms;
+}
+
+/* Waits until something happens to one of them. A signal counts as news: only the
+ * caller can do what its handler put off, such as to give up. One that this thread
+ * does not see (it came just before poll, or another thread leads) has to wait
+ * until the caller is told anyway. */
 static int acquires_wait(Acquires *acquires, int64_t deadline, kd_error *error)
 {
         kd_client *client = acquires->client;
-        bool news = acquires->progressed && acquires->progress;
+        int64_t next = acquires_next(acquires);
         int r;
 
-        if (news && client->clock_ms() >= acquires->tell_ms)
+        if (client->clock_ms() >= next)
                 return acquires_tell(acquires) ?
                                failure_refuse(error, FAULT_CANCELLED, "the caller gave the acquire up") : 0;
-        if (!news || acquires->tell_ms > deadline) {
-                r = client_wait(client, deadline);
-                return r < 0 ? acquire_late(r, error) : 0;
-        }
-        (void)client_wait(client, acquires->tell_ms);
-        return 0;
+        r = client_wait(client, next < deadline ? next : deadline);
+        if (r > 0)
+                acquires->progressed = true;
+        return r < 0 && deadline <= next ? acquire_late(r, error) : 0;
 }
 
 /* A connection that failed is the failure of all. */
@@ -169,6 +183,7 @@ int acquires_run(Acquires *acquires, kd_error *error)
                 return r;
         /* The daemon keeps the deadline; we only notice when it does not. */
         wait_ms = wait_ms > INT64_MAX - client->timeout_ms ? INT64_MAX : wait_ms + client->timeout_ms;
+        acquires->idle_ms = client_deadline(client, LIMIT_PROGRESS_IDLE_MS);
         r = acquires_start(acquires, error);
         if (!r)
                 r = acquires_await(acquires, client_deadline(client, wait_ms), error);

@@ -82,7 +82,8 @@ static inline int64_t client_deadline(kd_client *client, int64_t after_ms)
 void client_drive(kd_client *client, bool readable);
 
 /* Dispatches what is over; or, if there is nothing, opens the lock, waits until
- * something happens or the deadline passes, and drives. 0 or -ETIMEDOUT. */
+ * something happens or the deadline passes, and drives. 0; 1: a signal ended the
+ * wait (seen only by the thread that leads); -ETIMEDOUT. */
 int client_wait(kd_client *client, int64_t deadline_ms);
 
 /* The same for what another thread does, not the daemon: leaves the connection

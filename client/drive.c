@@ -143,32 +143,36 @@ static void client_sleep(kd_client *client, int64_t left_ms)
         client->locked = true;
 }
 
-/* Polls with the lock open. Whether there may be input. */
-static bool client_poll(kd_client *client, int64_t left_ms)
+/* Polls with the lock open. 1: there may be input; 0: there is none; -EINTR: a
+ * signal came. */
+static int client_poll(kd_client *client, int64_t left_ms)
 {
         struct pollfd items[] = {
                 { .fd = client->connection.fd, .events = POLLIN },
                 { .fd = client->wake.fds[0], .events = POLLIN },
         };
+        bool interrupted = false;
 
         client->leading = true;
         client->watches_room = connection_has_output(&client->connection);
         if (client->watches_room)
                 items[0].events |= POLLOUT;
         client_unlock(client);
-        if (poll(items, 2, left_ms > INT_MAX ? INT_MAX : (int)left_ms) < 0)
+        if (poll(items, 2, left_ms > INT_MAX ? INT_MAX : (int)left_ms) < 0) {
+                interrupted = errno == EINTR;
                 items[0].revents = 0;
+        }
         (void)pthread_mutex_lock(&client->lock);
         client->locked = true;
         client->leading = false;
         wake_clear(&client->wake);
-        return items[0].revents & ~POLLOUT;
+        return interrupted ? -EINTR : !!(items[0].revents & ~POLLOUT);
 }
 
 int client_wait(kd_client *client, int64_t deadline_ms)
 {
         int64_t left = deadline_ms - client->clock_ms();
-        bool readable;
+        int polled;
 
         if (left <= 0)
                 return -ETIMEDOUT;
@@ -179,10 +183,10 @@ int client_wait(kd_client *client, int64_t deadline_ms)
                 client_sleep(client, left > INT_MAX ? INT_MAX : left);
                 return 0;
         }
-        readable = client_poll(client, left);
-        client_drive(client, readable);
+        polled = client_poll(client, left);
+        client_drive(client, polled > 0);
         (void)pthread_cond_broadcast(&client->changed);
-        return 0;
+        return polled == -EINTR;
 }
 
 int client_wait_thread(kd_client *client, int64_t deadline_ms)

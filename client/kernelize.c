@@ -17,15 +17,18 @@
 bool plan_covers(const Plan *plan, int code, kd_gate gate)
 {
         bool always = plan->flags & KD_USE_FALLBACK_ALWAYS;
+        bool either = always || plan->flags & KD_USE_FALLBACK;
 
+        if (plan->unreachable)
+                return either;
         switch (code) {
         case KD_NO_MAPPING:
         case KD_NO_DEVICE:
         case KD_NO_CAPABILITY:
         case KD_NO_MODE:
-                return always || plan->flags & KD_USE_FALLBACK;
+                return either;
         case -ENOTSUP:
-                return gate == KD_GATE_REQUESTED_MODE_UNSUPPORTED && (always || plan->flags & KD_USE_FALLBACK);
+                return gate == KD_GATE_REQUESTED_MODE_UNSUPPORTED && either;
         case KD_BAD_REQUEST: /* mistakes of the program, which no other daemon or day would heal */
         case KD_INVALID_MODE:
         case KD_INVALID_DEVICE:

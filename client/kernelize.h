@@ -41,6 +41,7 @@ typedef struct Plan {
         kd_answers *answers;
         kd_acquisition *kernels;  /* each once, whatever the number of names */
         size_t n_kernels;
+        bool unreachable;         /* there was no daemon to ask */
         Arena texts;
 } Plan;
 

@@ -262,6 +262,7 @@ static int plan_fail(Plan *plan, const kd_error *failed, kd_error *error)
 {
         Why why;
 
+        plan->unreachable = strcmp(failed->name, "unreachable") == 0;
         if (!plan_covers(plan, failed->code, KD_GATE_USE_KERNEL))
                 return failure_copy(error, failed);
         if (why_keep(plan, &why, failed) < 0)

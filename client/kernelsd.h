@@ -215,9 +215,10 @@ KD_PUBLIC kd_answers *kd_answers_free(kd_answers *answers);
 
 typedef struct kd_kernel kd_kernel;
 
-/* Called while an acquire waits, at most ten times a second, in the calling
- * thread. Totals are -1 while unknown. Return non-zero to give up: the acquire
- * then returns KD_CANCELLED. */
+/* Called while an acquire waits, in the calling thread: when there is news and
+ * when a signal came while it waited, at most ten times a second; and once a
+ * second in any case, with the numbers known last. Totals are -1 while unknown.
+ * Return non-zero to give up: the acquire then returns KD_CANCELLED. */
 typedef int (*kd_progress)(void *data, int64_t files, int64_t files_total, int64_t bytes, int64_t bytes_total);
 
 /* Resolves one query, has the kernel fetched where it is not there, and
@@ -351,9 +352,10 @@ typedef struct kd_layer {
 
 /* Flags of kd_kernelize, besides KD_FRESH and KD_TRUST_REMOTE_CODE. */
 #define KD_USE_FALLBACK 4u        /* keeps the original where the view has nothing for the layer, device, capability or
-                                     mode, or the kernel cannot be used for the mode that is asked for */
+                                     mode, the kernel cannot be used for the mode that is asked for, or there is no
+                                     daemon */
 #define KD_USE_FALLBACK_ALWAYS 8u /* the same, and also where the kernel cannot be had or loaded, whatever the reason:
-                                     none fits, not trusted, offline, damaged, no native function, no daemon */
+                                     none fits, not trusted, offline, damaged, no native function */
 
 /* Puts in each layer's `forward` the function of the kernel that the view has
  * for it: for `mode` ("inference", never "fallback") on `device`, of which
@@ -371,7 +373,7 @@ typedef struct kd_layer {
  * it cannot be used for, an error whatever the flags. No flag covers mistakes of
  * the call either (KD_BAD_REQUEST, KD_INVALID_MODE and such, -EINVAL), nor
  * -ENOMEM. client NULL counts as a daemon that is not there, -ENOTCONN: with
- * KD_USE_FALLBACK_ALWAYS a program may go on without one. A client must say
+ * KD_USE_FALLBACK a program may go on without one. A client must say
  * `native` in kd_options, or no kernel fits that has a native function.
  *
  * Meanwhile no other thread may use the same layers; other layers may be
@@ -384,6 +386,26 @@ KD_PUBLIC int kd_kernelize(kd_client *client, uint32_t view, kd_layer *layers, s
  * first kd_kernelize. Also after kd_close. A layer that is dropped without it
  * keeps its lease. */
 KD_PUBLIC void kd_unkernelize(kd_layer *layers, size_t n);
+
+/* --- who uses what --- */
+
+/* What one layer of this process uses, for `kernelsctl clients` and `history`.
+ * Texts NULL where absent. */
+typedef struct kd_used {
+        const char *layer;
+        const char *device;  /* device type */
+        const char *mode;    /* the mode asked for */
+        const char *repo;    /* "org/name", or "local:NAME" for a folder; NULL: the original is used */
+        const char *commit;
+        const char *variant;
+        const char *reason;  /* one line, at most 256 bytes: why */
+} kd_used;
+
+/* Tells the daemon, for a program that puts kernels in place by itself;
+ * kd_kernelize does it by itself. Waits for nothing: the daemon's answer is not
+ * looked at, and without a connection nothing is told. Rows that the daemon
+ * would refuse are left out. */
+KD_PUBLIC int kd_report(kd_client *client, const kd_used *used, size_t n, kd_error *error);
 
 /* --- any method, for programs that show what the daemon says --- */
 

@@ -50,6 +50,7 @@
 #define LIMIT_RANGES 1024          /* of one (layer, device) in a view: bounds the work of one lookup's first use */
 #define LIMIT_HELLO_MS 5000        /* a session that has not said hello by then is closed */
 #define LIMIT_PROGRESS_MS 100      /* at most ten progress notifications a second */
+#define LIMIT_PROGRESS_IDLE_MS 1000 /* the library's caller hears of a wait at least so often; guess, what a person who pressed ctrl-C waits */
 #define LIMIT_QUEUES (256u * 1024 * 1024) /* output of all sessions together */
 #define LIMIT_REPORT 1024          /* rows of one report, and that a session keeps; guess, a model has some dozens of layers */
 #define LIMIT_PAGE 1000            /* entries of a list in one answer; default and most */

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -329,16 +331,67 @@ START_TEST(test_hasty)
 }
 END_TEST
 
-/* --- too late --- */
+/* --- a caller with something else to do --- */
 
-static int64_t fake_ms;
+typedef struct Interrupted {
+        pthread_t waiter;
+        bool told; /* atomic */
+} Interrupted;
 
-static int64_t fake_clock(void)
+static void on_signal(int number)
 {
-        return fake_ms += 1000000; /* every look is later than any deadline */
 }
 
-static void script_silent(Peer *peer, unsigned n)
+/* Signals again and again: one may come before the waiter polls. */
+static void script_signal(Peer *peer, unsigned n)
+{
+        Interrupted *interrupted = peer->data;
+        uint32_t ids[FEW];
+
+        read_few(peer, ids);
+        while (!__atomic_load_n(&interrupted->told, __ATOMIC_ACQUIRE)) {
+                ck_assert_int_eq(pthread_kill(interrupted->waiter, SIGUSR1), 0);
+                (void)sched_yield();
+        }
+        for (int i = 0; i < FEW; ++i)
+                peer_expect(peer, "cancel");
+        ck_assert(!peer_read(peer));
+}
+
+static int progress_give_up(void *data, int64_t files, int64_t files_total, int64_t bytes, int64_t bytes_total)
+{
+        Interrupted *interrupted = data;
+
+        ck_assert(files == 0 && files_total == -1 && bytes == 0 && bytes_total == -1);
+        __atomic_store_n(&interrupted->told, true, __ATOMIC_RELEASE);
+        return 1;
+}
+
+static int64_t still_clock(void)
+{
+        return 1000;
+}
+
+/* Time stands still, so that it is the signal that ends the wait. */
+START_TEST(test_signal)
+{
+        Interrupted interrupted = { .waiter = pthread_self() };
+        struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+        kd_client *client;
+        Peer peer;
+
+        ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
+        peer_start(&peer, fixture_folder(), 1, script_signal, &interrupted);
+        client = connect_to(&peer);
+        client->clock_ms = still_clock;
+        ck_assert_int_eq(kd_acquire_all(client, KD_VIEW_SESSION, items, FEW, 0, progress_give_up, &interrupted, NULL),
+                         KD_CANCELLED);
+        ck_assert(interrupted.told);
+        end(&peer, client);
+}
+END_TEST
+
+static void script_cancelled(Peer *peer, unsigned n)
 {
         uint32_t ids[FEW];
 
@@ -348,11 +401,34 @@ static void script_silent(Peer *peer, unsigned n)
         ck_assert(!peer_read(peer));
 }
 
+/* Nothing happens at all; but time passes. */
+START_TEST(test_idle)
+{
+        Interrupted interrupted = { 0 };
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_cancelled);
+
+        ck_assert_int_eq(kd_acquire_all(client, KD_VIEW_SESSION, items, FEW, 0, progress_give_up, &interrupted, NULL),
+                         KD_CANCELLED);
+        ck_assert(interrupted.told);
+        end(&peer, client);
+}
+END_TEST
+
+/* --- too late --- */
+
+static int64_t fake_ms;
+
+static int64_t fake_clock(void)
+{
+        return fake_ms += 1000000; /* every look is later than any deadline */
+}
+
 START_TEST(test_timeout)
 {
         kd_error error;
         Peer peer;
-        kd_client *client = begin(&peer, 1, script_silent);
+        kd_client *client = begin(&peer, 1, script_cancelled);
 
         client->clock_ms = fake_clock;
         ck_assert_int_eq(kd_acquire_all(client, KD_VIEW_SESSION, items, FEW, 1, NULL, NULL, &error), -ETIMEDOUT);
@@ -468,5 +544,5 @@ START_TEST(test_memory)
 }
 END_TEST
 
-FIXTURE_MAIN("client/acquire_wait", test_many, test_other, test_refused, test_given_up, test_hasty, test_timeout, test_lost,
-             test_lost_twice, test_memory)
+FIXTURE_MAIN("client/acquire_wait", test_many, test_other, test_refused, test_given_up, test_hasty, test_signal, test_idle,
+             test_timeout, test_lost, test_lost_twice, test_memory)

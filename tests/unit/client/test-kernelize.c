@@ -501,13 +501,14 @@ START_TEST(test_no_daemon)
 
         peer_start(&peer, fixture_folder(), 1, script_gone, NULL);
         client = connect_to(&peer);
-        ck_assert_int_eq(kernelize(client, &layer, 1, "inference", KD_USE_FALLBACK, &error), -ENOENT);
+        ck_assert_int_eq(kernelize(client, &layer, 1, "inference", 0, &error), -ENOENT);
         ck_assert_str_eq(error.name, "unreachable");
         ck_assert_int_eq(kernelize(client, &layer, 1, "inference", KD_USE_FALLBACK_ALWAYS, &error), 0);
+        ck_assert_int_eq(kernelize(client, &layer, 1, "inference", KD_USE_FALLBACK, &error), 0);
         ck_assert(layer.code == -ENOENT && !layer.kernel && layer_run(&layer) == 101);
         ck_assert_ptr_nonnull(strstr(layer.reason, peer.path));
-        ck_assert_int_eq(kernelize(NULL, &layer, 1, "inference", KD_USE_FALLBACK, &error), -ENOTCONN);
-        ck_assert_int_eq(kernelize(NULL, &layer, 1, "inference", KD_USE_FALLBACK_ALWAYS, &error), 0);
+        ck_assert_int_eq(kernelize(NULL, &layer, 1, "inference", 0, &error), -ENOTCONN);
+        ck_assert_int_eq(kernelize(NULL, &layer, 1, "inference", KD_USE_FALLBACK, &error), 0);
         ck_assert(layer.code == -ENOTCONN && layer_run(&layer) == 101);
         (void)kd_close(client);
         peer_join(&peer);

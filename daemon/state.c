@@ -434,8 +434,8 @@ int state_new(Daemon *daemon, const char *folder, StateOwner owner, State **ret_
                 return error_trace(-ENOMEM);
         state->daemon = daemon;
         state->owner = owner;
-        noted_list_init(&state->events);
-        noted_list_init(&state->others);
+        for (size_t i = 0; i < _NOTED_MAX; i++)
+                noted_list_init(&state->noted[i]);
         state->health.good = true;
         change_list_init(&state->waiting);
         r = batch_new(state, &batch);

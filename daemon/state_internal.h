@@ -38,6 +38,10 @@ typedef struct NotedList {
         size_t n;
 } NotedList;
 
+/* Each has room of its own, so that what a client says in any number displaces
+ * neither what was found out nor what was done. */
+typedef enum NotedKind { NOTED_FACT, NOTED_EVENT, NOTED_REPORT, _NOTED_MAX } NotedKind;
+
 typedef struct EventQuery EventQuery;
 
 struct State {
@@ -51,10 +55,10 @@ struct State {
         StoreHealth health;
         ChangeList waiting;
         Batch *batch;   /* under way */
-        NotedList events;    /* to be noted at the end of the turn */
-        NotedList others;
-        size_t n_noting;     /* also those that the store thread has */
+        NotedList noted[_NOTED_MAX]; /* to be noted at the end of the turn */
+        size_t n_noting[_NOTED_MAX]; /* also those that the store thread has */
         size_t n_dropped;    /* of them, since it was said last */
+        int64_t said_s;      /* when */
         EventQuery *queries; /* under way */
         bool closing;
 };

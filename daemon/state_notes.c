@@ -7,8 +7,10 @@
 #include "proto/base/alloc.h"
 #include "proto/base/error.h"
 
-/* Waiting and under way. Guess: some seconds of a full disk's patience, 10 MiB. */
+/* Of each kind, waiting and under way. Guess: some seconds of a full disk's patience, 10 MiB. */
 #define LIMIT_NOTING 10000
+
+#define DROPPED_SAID_S 60 /* the log is told of what is dropped so often at most; guess */
 
 /* Facts, or files. */
 typedef struct Note {
@@ -50,27 +52,36 @@ static Noted *noted_pop(NotedList *list)
         return noted;
 }
 
-/* The oldest event, or the oldest at all, is dropped for a new one. */
-static bool make_room(State *state)
+static NotedKind noted_kind(const Fact *fact)
+{
+        if (fact->kind != FACT_EVENT)
+                return NOTED_FACT;
+        return text_equal(fact->event.what, TEXT("report")) ? NOTED_REPORT : NOTED_EVENT;
+}
+
+/* The oldest of its kind that still waits is dropped for a new one; where all are
+ * under way, the new one. */
+static bool make_room(State *state, NotedKind kind)
 {
         Noted *oldest;
 
-        if (state->n_noting < LIMIT_NOTING)
+        if (state->n_noting[kind] < LIMIT_NOTING)
                 return true;
         state->n_dropped++;
-        oldest = noted_pop(state->events.first ? &state->events : &state->others);
+        oldest = noted_pop(&state->noted[kind]);
         if (!oldest)
                 return false;
         alloc_free(oldest);
-        state->n_noting--;
+        state->n_noting[kind]--;
         return true;
 }
 
 void state_note(State *state, const Fact *fact)
 {
+        NotedKind kind = noted_kind(fact);
         Noted *noted;
 
-        if (!state->folder || !make_room(state))
+        if (!state->folder || !make_room(state, kind))
                 return;
         noted = alloc_bytes(sizeof(*noted) + fact_room(fact));
         if (!noted) {
@@ -78,9 +89,28 @@ void state_note(State *state, const Fact *fact)
                 return;
         }
         fact_copy(fact, (char *)(noted + 1), &noted->fact);
-        noted_push(fact->kind == FACT_EVENT ? &state->events : &state->others, noted);
-        state->n_noting++;
+        noted_push(&state->noted[kind], noted);
+        state->n_noting[kind]++;
         state_wake(state);
+}
+
+static size_t n_waiting(const State *state)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < _NOTED_MAX; i++)
+                n += state->noted[i].n;
+        return n;
+}
+
+/* The next to be written: what was found out goes first. */
+static Noted *noted_next(State *state)
+{
+        Noted *noted = NULL;
+
+        for (size_t i = 0; !noted && i < _NOTED_MAX; i++)
+                noted = noted_pop(&state->noted[i]);
+        return noted;
 }
 
 /* --- a job --- */
@@ -93,7 +123,7 @@ static Note *note_free(Note *note)
                 Noted *noted = note->list;
 
                 note->list = noted->next;
-                note->state->n_noting--;
+                note->state->n_noting[noted_kind(&noted->fact)]--;
                 alloc_free(noted);
         }
         kept_files_unref(note->files);
@@ -129,8 +159,10 @@ static void note_take(Note *note, int result)
                 log_error(FAILURE, NULL, "cannot note what was learnt: %s", strerrordesc_np(-result));
         else
                 state_take_health(state, &note->health);
-        if (state->n_dropped)
-                log_warning(FAILURE, NULL, "%zu facts and events came too fast to be noted", state->n_dropped);
+        if (!state->n_dropped || state_now_s() - state->said_s < DROPPED_SAID_S)
+                return;
+        log_warning(FAILURE, NULL, "%zu facts and events came too fast to be noted", state->n_dropped);
+        state->said_s = state_now_s();
         state->n_dropped = 0;
 }
 
@@ -162,7 +194,7 @@ static Note *note_new(State *state)
 /* Takes over all that waits; NULL without memory, and then it waits on. */
 static Note *note_of_waiting(State *state)
 {
-        size_t n = state->events.n + state->others.n;
+        size_t n = n_waiting(state);
         Note *note = note_new(state);
         Noted *noted;
 
@@ -171,7 +203,7 @@ static Note *note_of_waiting(State *state)
         note->facts = alloc_zeroed(n, sizeof(*note->facts));
         if (!note->facts)
                 return note_free(note);
-        while ((noted = noted_pop(state->others.first ? &state->others : &state->events))) {
+        while ((noted = noted_next(state))) {
                 note->facts[note->n++] = noted->fact;
                 noted->next = note->list;
                 note->list = noted;
@@ -181,7 +213,7 @@ static Note *note_of_waiting(State *state)
 
 void state_notes_flush(State *state)
 {
-        Note *note = state->events.first || state->others.first ? note_of_waiting(state) : NULL;
+        Note *note = n_waiting(state) ? note_of_waiting(state) : NULL;
 
         if (note)
                 worker_submit(state->worker, &note->job);
@@ -189,7 +221,7 @@ void state_notes_flush(State *state)
 
 void state_notes_end(State *state)
 {
-        Note *note = state->events.first || state->others.first ? note_of_waiting(state) : NULL;
+        Note *note = n_waiting(state) ? note_of_waiting(state) : NULL;
 
         if (note && state->store)
                 (void)note_step(&note->job);

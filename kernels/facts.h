@@ -10,6 +10,7 @@
 
 #define FACT_MAX_AGE_S (30 * 24 * 3600)  /* of uses and events (design, section 5) */
 #define FACT_MAX_EVENTS 100000           /* (design, section 5) */
+#define FACT_MAX_REPORTS 10000           /* events of one uid that say only what he said; guess, of 25 models with 400 layers */
 #define FACT_MAX_USES 16                 /* of one domain and revision; guess, who serves more kinds of GPU names environments */
 #define FACT_FINGERPRINT 32
 

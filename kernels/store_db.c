@@ -51,7 +51,8 @@ static const char *const migrations[] = {
         " pid INTEGER NOT NULL, what TEXT NOT NULL, layer TEXT NOT NULL, repo TEXT NOT NULL, commit_id TEXT NOT NULL,"
         " variant TEXT NOT NULL, outcome TEXT NOT NULL) STRICT;"
         "CREATE INDEX event_uid ON event (uid, number);",
-        "ALTER TABLE event ADD COLUMN reason TEXT NOT NULL DEFAULT '';",
+        ("ALTER TABLE event ADD COLUMN reason TEXT NOT NULL DEFAULT '';"
+         "CREATE INDEX event_report ON event (uid, number) WHERE what = 'report';"),
 };
 
 static const char *const statement_texts[_STATEMENT_MAX] = {

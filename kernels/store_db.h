@@ -76,9 +76,14 @@ int store_db_put_fact(StoreDb *db, const Fact *fact, StoreProblem *problem);
 /* Drops all but the newest FACT_MAX_USES of the domain and revision of this one. */
 int store_db_trim_share(StoreDb *db, const FactUse *use, StoreProblem *problem);
 
-/* Drops what is too old, of at most so many of the oldest events also what is too much. */
+/* Drops what is too old, of events among `most` of the oldest; and of too many
+ * events the oldest of the uid that has the most, so that nobody loses what he did
+ * to somebody who does much. */
 int store_db_trim_uses(StoreDb *db, int64_t now_s, StoreProblem *problem);
 int store_db_trim_events(StoreDb *db, int64_t now_s, size_t most, StoreProblem *problem);
+
+/* Drops a uid's oldest reports beyond FACT_MAX_REPORTS. */
+int store_db_trim_reports(StoreDb *db, int64_t uid, StoreProblem *problem);
 
 int store_db_facts(StoreDb *db, Facts **ret_facts, StoreProblem *problem);
 int store_db_events(StoreDb *db, const EventRange *range, Arena *arena, FactEvent **ret_events, size_t *ret_n,

@@ -115,8 +115,20 @@ int store_db_trim_uses(StoreDb *db, int64_t now_s, StoreProblem *problem)
 
 int store_db_trim_events(StoreDb *db, int64_t now_s, size_t most, StoreProblem *problem)
 {
-        return store_db_run(db, STATEMENT_TRIM_EVENTS, problem, "iii", now_s - FACT_MAX_AGE_S, (int64_t)most,
-                            (int64_t)FACT_MAX_EVENTS - STORE_EVENT_SLACK);
+        size_t n = 0;
+        int r = store_db_run(db, STATEMENT_TRIM_OLD_EVENTS, problem, "ii", now_s - FACT_MAX_AGE_S, (int64_t)most);
+
+        if (!r)
+                r = store_db_count(db, STATEMENT_COUNT_EVENT, &n, problem);
+        if (r || n <= FACT_MAX_EVENTS - STORE_EVENT_SLACK)
+                return r;
+        return store_db_run(db, STATEMENT_TRIM_MANY_EVENTS, problem, "i",
+                            (int64_t)(n - (FACT_MAX_EVENTS - STORE_EVENT_SLACK)));
+}
+
+int store_db_trim_reports(StoreDb *db, int64_t uid, StoreProblem *problem)
+{
+        return store_db_run(db, STATEMENT_TRIM_REPORTS, problem, "ii", uid, (int64_t)FACT_MAX_REPORTS);
 }
 
 /* --- reading --- */

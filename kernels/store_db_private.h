@@ -60,8 +60,13 @@
         S(TRIM_SHARE, "DELETE FROM use WHERE domain = ?1 AND repo = ?2 AND revision = ?3" \
           " AND (environment, device, capability, arch) NOT IN (SELECT environment, device, capability, arch FROM use" \
           " WHERE domain = ?1 AND repo = ?2 AND revision = ?3 ORDER BY at_s DESC LIMIT ?4)") \
-        S(TRIM_EVENTS, "DELETE FROM event WHERE number IN (SELECT number FROM event ORDER BY number LIMIT ?2)" \
-          " AND (at_s < ?1 OR number <= (SELECT max(number) FROM event) - ?3)") \
+        S(COUNT_EVENT, "SELECT count(*) FROM event") \
+        S(TRIM_OLD_EVENTS, "DELETE FROM event WHERE number IN (SELECT number FROM event ORDER BY number LIMIT ?2)" \
+          " AND at_s < ?1") \
+        S(TRIM_MANY_EVENTS, "DELETE FROM event WHERE number IN (SELECT number FROM event WHERE uid =" \
+          " (SELECT uid FROM event GROUP BY uid ORDER BY count(*) DESC LIMIT 1) ORDER BY number LIMIT ?1)") \
+        S(TRIM_REPORTS, "DELETE FROM event WHERE what = 'report' AND uid = ?1 AND number <= (SELECT number FROM event" \
+          " WHERE what = 'report' AND uid = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)") \
         S(READ_EVENTS, "SELECT number, at_s, uid, pid, what, layer, repo, commit_id, variant, outcome, reason FROM event" \
           " WHERE number < ?1 ORDER BY number DESC LIMIT ?2") \
         S(READ_OWN_EVENTS, "SELECT number, at_s, uid, pid, what, layer, repo, commit_id, variant, outcome, reason FROM event" \

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "proto/base/cleanup.h"
 #include "proto/base/error.h"
 
 /* Whether it was made, or why not. */
@@ -90,7 +91,50 @@ static int64_t newest(const FactRun *facts, FactKind kind, size_t *ret_n)
         return at_s;
 }
 
-/* Events go some hundred at once, which costs no more than one alone. */
+static StoreReporter *reporter_of(Store *store, int64_t uid)
+{
+        StoreReporter *free = NULL;
+
+        for (size_t i = 0; i < ARRAY_SIZE(store->reporters); i++) {
+                StoreReporter *reporter = &store->reporters[i];
+
+                if (reporter->n_new && reporter->uid == uid)
+                        return reporter;
+                if (!reporter->n_new && !free)
+                        free = reporter;
+        }
+        return free;
+}
+
+static int trim_reports(Store *store, StoreReporter *reporter, StoreProblem *problem)
+{
+        int r = store_db_trim_reports(store->db, reporter->uid, problem);
+
+        if (!r)
+                reporter->n_new = 0;
+        return r;
+}
+
+/* A report costs its uid room of its own: what he had done, and what others did,
+ * stays. */
+static int count_report(Store *store, const FactEvent *event, StoreProblem *problem)
+{
+        StoreReporter *reporter = reporter_of(store, event->uid);
+        int r = 0;
+
+        for (size_t i = 0; !r && !reporter && i < ARRAY_SIZE(store->reporters); i++)
+                r = trim_reports(store, &store->reporters[i], problem);
+        if (r)
+                return r;
+        if (!reporter)
+                reporter = &store->reporters[0];
+        reporter->uid = event->uid;
+        reporter->n_new++;
+        return reporter->n_new < STORE_EVENT_SLACK ? 0 : trim_reports(store, reporter, problem);
+}
+
+/* Events go some hundred at once, which costs no more than one alone. Of too many
+ * those of the uid go that has the most. */
 static int trim(Store *store, const FactRun *facts, StoreProblem *problem)
 {
         size_t n_uses, n_events;
@@ -110,7 +154,11 @@ static int put_fact(Store *store, const Fact *fact, StoreProblem *problem)
 {
         int r = store_db_put_fact(store->db, fact, problem);
 
-        return r || fact->kind != FACT_USE ? r : store_db_trim_share(store->db, &fact->use, problem);
+        if (!r && fact->kind == FACT_USE)
+                r = store_db_trim_share(store->db, &fact->use, problem);
+        if (!r && fact->kind == FACT_EVENT && text_equal(fact->event.what, TEXT("report")))
+                r = count_report(store, &fact->event, problem);
+        return r;
 }
 
 static int try_facts(Store *store, const void *what, StoreProblem *problem)

@@ -4,6 +4,12 @@
 #include "kernels/store.h"
 #include "kernels/store_db.h"
 
+/* Whose reports came since his oldest were dropped. */
+typedef struct StoreReporter {
+        int64_t uid;
+        size_t n_new; /* 0: nobody's place */
+} StoreReporter;
+
 struct Store {
         char *folder;
         int folder_fd;
@@ -11,6 +17,7 @@ struct Store {
         Stored *stored;
         uint64_t number;
         size_t n_new_events; /* since the oldest were dropped */
+        StoreReporter reporters[16]; /* guess: more at once are trimmed early, all of them */
         char note[300];     /* what was mended */
         char trouble[600];  /* why nothing can be changed; "": it can */
         char loss[300];     /* what is gone, until the next mapping.load */

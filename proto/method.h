@@ -36,7 +36,7 @@ typedef enum MethodNeeds {
         M(PIN_LIST, "pin.list", ADMIN, Page, PinListResult, true, "The pins.")                                    \
         M(VERSIONS, "versions", ANY, Versions, VersionsResult, true, "The versions, branches and tags of a repository; asks the Hub unless offline.") \
         M(VARIANTS, "variants", ANY, Variants, VariantsResult, true, "The build variants of a repository, and how they suit the session's environment; may ask the Hub.") \
-        M(HISTORY, "history", OWN, Page, HistoryResult, true, "What was acquired, changed, and said to be used, by whom; kept for 30 days, at most 100,000 of them.") \
+        M(HISTORY, "history", OWN, Page, HistoryResult, true, "What was acquired, changed, and said to be used, by whom; kept for 30 days, at most 100,000 of them, of which at most 10,000 are one uid's reports; of too many the oldest go of the uid that has the most.") \
         M(REFRESH, "refresh", ADMIN, Refresh, FetchedResult, true, "Asks the Hub for newer commits and fetches them for every named environment and every one that uses them.") \
         M(PREFETCH, "prefetch", ADMIN, Prefetch, FetchedResult, true, "Fetches kernels before anybody asks for them.") \
         M(ENVIRONMENT_LIST, "environment.list", ADMIN, Page, EnvironmentListResult, true, "The environments that this host knows.") \

@@ -21,11 +21,16 @@ static void end(void)
         uv_library_shutdown();
 }
 
-static void note_event(int64_t number)
+static void note_what(int64_t number, const char *what)
 {
-        Fact fact = { .kind = FACT_EVENT, .event = { .number = number, .what = TEXT("e"), .outcome = TEXT("ok") } };
+        Fact fact = { .kind = FACT_EVENT, .event = { .number = number, .what = text_of(what), .outcome = TEXT("ok") } };
 
         state_note(state, &fact);
+}
+
+static void note_event(int64_t number)
+{
+        note_what(number, "e");
 }
 
 static void note_use(void)
@@ -43,28 +48,50 @@ START_TEST(test_copied)
         begin(fixture_folder());
         state_note(state, &fact);
         repo[0] = 'x';
-        ck_assert(text_equal(state->events.first->fact.event.repo, TEXT("o/n")));
+        ck_assert(text_equal(state->noted[NOTED_EVENT].first->fact.event.repo, TEXT("o/n")));
         end();
 }
 END_TEST
 
-/* The oldest events go first, and only then what else waits. */
+/* Each kind has room of its own, and loses its oldest. */
 START_TEST(test_too_many)
 {
         begin(fixture_folder());
         note_use();
-        for (int i = 0; i < LIMIT; i++)
-                note_event(i);
-        ck_assert_uint_eq(state->n_noting, LIMIT);
+        note_event(7);
+        for (int i = 0; i < LIMIT + 1; i++)
+                note_what(i, "report");
         ck_assert_uint_eq(state->n_dropped, 1);
-        ck_assert_uint_eq(state->others.n, 1);
-        ck_assert_int_eq(state->events.first->fact.event.number, 1);
+        ck_assert_uint_eq(state->noted[NOTED_FACT].n, 1);
+        ck_assert_uint_eq(state->noted[NOTED_EVENT].n, 1);
+        ck_assert_uint_eq(state->noted[NOTED_REPORT].n, LIMIT);
+        ck_assert_int_eq(state->noted[NOTED_REPORT].first->fact.event.number, 1);
+        for (int i = 0; i < LIMIT + 1; i++)
+                note_event(i);
+        ck_assert_uint_eq(state->noted[NOTED_FACT].n, 1);
+        ck_assert_int_eq(state->noted[NOTED_EVENT].first->fact.event.number, 1);
         for (int i = 0; i < LIMIT; i++)
                 note_use();
-        ck_assert_uint_eq(state->n_noting, LIMIT);
-        ck_assert_uint_eq(state->events.n, 0);
-        ck_assert_uint_eq(state->others.n, LIMIT);
-        ck_assert_uint_eq(state->n_dropped, LIMIT + 1);
+        ck_assert_uint_eq(state->noted[NOTED_FACT].n, LIMIT);
+        ck_assert_uint_eq(state->noted[NOTED_EVENT].n, LIMIT);
+        ck_assert_uint_eq(state->noted[NOTED_REPORT].n, LIMIT);
+        ck_assert_uint_eq(state->n_dropped, 4);
+        end();
+}
+END_TEST
+
+/* All are with the store thread: what comes then is dropped itself. */
+START_TEST(test_all_under_way)
+{
+        begin(fixture_folder());
+        state->n_noting[NOTED_REPORT] = LIMIT;
+        note_what(1, "report");
+        note_event(2);
+        note_use();
+        ck_assert_uint_eq(state->noted[NOTED_REPORT].n, 0);
+        ck_assert_uint_eq(state->noted[NOTED_EVENT].n, 1);
+        ck_assert_uint_eq(state->noted[NOTED_FACT].n, 1);
+        ck_assert_uint_eq(state->n_dropped, 1);
         end();
 }
 END_TEST
@@ -73,7 +100,7 @@ START_TEST(test_keeps_nothing)
 {
         begin(NULL);
         note_event(1);
-        ck_assert_uint_eq(state->n_noting, 0);
+        ck_assert_uint_eq(state->n_noting[NOTED_EVENT], 0);
         end();
 }
 END_TEST
@@ -84,10 +111,10 @@ START_TEST(test_no_memory)
         alloc_fault_set(0);
         note_event(1);
         alloc_fault_set(-1);
-        ck_assert_uint_eq(state->n_noting, 0);
+        ck_assert_uint_eq(state->n_noting[NOTED_EVENT], 0);
         ck_assert_uint_eq(state->n_dropped, 1);
         end();
 }
 END_TEST
 
-FIXTURE_MAIN("daemon/state_notes", test_copied, test_too_many, test_keeps_nothing, test_no_memory)
+FIXTURE_MAIN("daemon/state_notes", test_copied, test_too_many, test_all_under_way, test_keeps_nothing, test_no_memory)

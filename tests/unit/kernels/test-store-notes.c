@@ -252,6 +252,61 @@ START_TEST(test_many_events)
 }
 END_TEST
 
+/* Of too many events those of the uid go that has the most. */
+START_TEST(test_others_events)
+{
+        enum { N = FACT_MAX_EVENTS + 5000, OURS = 300 };
+        CLEANUP_ALLOC Fact *many = alloc_zeroed(N, sizeof(*many));
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        Fact ours = event(2, "acquire", NOW_S);
+        FactEvent *events;
+
+        begin();
+        for (int i = 0; i < OURS; i++)
+                note(&ours);
+        for (int i = 0; i < N; i++)
+                many[i] = event(1, "acquire", NOW_S);
+        for (int i = 0; i < N; i += 5000)
+                ck_assert_int_eq(store_note(store, many + i, 5000), 0);
+        ck_assert_uint_le(read_events(true, 0, INT64_MAX, N, &arena, &events), FACT_MAX_EVENTS);
+        ck_assert_uint_eq(read_events(false, 2, INT64_MAX, N, &arena, &events), OURS);
+        end();
+}
+END_TEST
+
+/* What a uid says it uses displaces nothing but what it said, whoever else reports. */
+START_TEST(test_reports)
+{
+        enum { N = FACT_MAX_REPORTS + 3000, UIDS = 20 };
+        CLEANUP_ARENA Arena arena = ARENA_NULL;
+        CLEANUP_ALLOC Fact *many = alloc_zeroed(N, sizeof(*many));
+        Fact acquire = event(1, "acquire", NOW_S);
+        FactEvent *events;
+        size_t n, n_reports = 0;
+
+        begin();
+        note(&acquire);
+        for (int i = 0; i < UIDS; i++) {
+                Fact other = event(100 + i, "report", NOW_S);
+
+                note(&other);
+        }
+        for (int i = 0; i < N; i++)
+                many[i] = event(1, "report", NOW_S);
+        for (int i = 0; i < N; i += 1000)
+                ck_assert_int_eq(store_note(store, many + i, 1000), 0);
+        n = read_events(false, 1, INT64_MAX, N, &arena, &events);
+        for (size_t i = 0; i < n; i++)
+                n_reports += text_equal(events[i].what, TEXT("report"));
+        ck_assert_uint_eq(n, n_reports + 1);
+        ck_assert_uint_ge(n_reports, FACT_MAX_REPORTS);
+        ck_assert_uint_le(n_reports, FACT_MAX_REPORTS + STORE_EVENT_SLACK);
+        for (int i = 0; i < UIDS; i++)
+                ck_assert_uint_eq(read_events(false, 100 + i, INT64_MAX, 10, &arena, &events), 1);
+        end();
+}
+END_TEST
+
 static FaultName change(StoreChangeKind kind, const char *name, const char *device)
 {
         StoreChange made = { .kind = kind, .environment = { text_of(name), TEXT("\x81\xa1\x00\xff"), text_of(device), 90,
@@ -383,4 +438,5 @@ START_TEST(test_no_memory)
 END_TEST
 
 FIXTURE_MAIN("kernels/store_notes", test_kinds, test_replaced, test_uses, test_uses_share, test_events, test_many_events,
+             test_others_events, test_reports,
              test_named, test_too_many_named, test_dropped, test_keeps_nothing, test_no_memory)

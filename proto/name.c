@@ -8,6 +8,24 @@ static bool has_control(Text text)
         return false;
 }
 
+/* Whether a terminal would turn round, or not show, what follows: U+061C, U+200B to
+ * U+200F, U+2028 to U+202E, U+2060 to U+206F, U+FEFF. */
+static bool has_hidden(Text text)
+{
+        for (size_t i = 0; i + 1 < text.size; i++) {
+                const unsigned char *p = (const unsigned char *)text.data + i;
+                unsigned last = i + 2 < text.size ? p[2] : 0;
+
+                if ((p[0] == 0xd8 && p[1] == 0x9c) || (p[0] == 0xef && p[1] == 0xbb && last == 0xbf))
+                        return true;
+                if (p[0] == 0xe2 && p[1] == 0x80 && ((last >= 0x8b && last <= 0x8f) || (last >= 0xa8 && last <= 0xae)))
+                        return true;
+                if (p[0] == 0xe2 && p[1] == 0x81 && last >= 0xa0 && last <= 0xaf)
+                        return true;
+        }
+        return false;
+}
+
 static int name_refuse(Text name, const char *what, const char *rule, Fault *fault)
 {
         return fault_set(fault, FAULT_INVALID_NAME, "\"%.*s\" cannot be a %s: %s", (int)(name.size < 80 ? name.size : 80),
@@ -188,12 +206,20 @@ int name_check_used(Text name, Fault *fault)
 
 int name_check_reason(Text reason, Fault *fault)
 {
-        return name_check_text(reason, "reason", LIMIT_ANSWER_MESSAGE, fault);
+        int r = name_check_text(reason, "reason", LIMIT_ANSWER_MESSAGE, fault);
+
+        if (r == 0 && has_hidden(reason))
+                return name_refuse(reason, "reason", "characters that turn or hide a line are not allowed", fault);
+        return r;
 }
 
 int name_check_word(Text word, const char *what, Fault *fault)
 {
-        return name_check_text(word, what, LIMIT_WORD, fault);
+        int r = name_check_text(word, what, LIMIT_WORD, fault);
+
+        if (r == 0 && has_hidden(word))
+                return name_refuse(word, what, "characters that turn or hide a line are not allowed", fault);
+        return r;
 }
 
 bool name_is_commit(Text text)

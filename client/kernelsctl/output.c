@@ -19,15 +19,31 @@ static bool colours_wanted(void)
 
 /* Strangers' texts get here: names of programs, of files. No control character
  * of theirs reaches the terminal, nor one of C1, which is two bytes of UTF-8. */
+/* How many bytes, from the first on, a terminal would act on, turn round or not
+ * show: C0, DEL, C1; U+061C, U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F,
+ * U+FEFF. */
+static size_t odd_bytes(const char *text)
+{
+        const unsigned char *p = (const unsigned char *)text;
+
+        if (p[0] < 0x20 || p[0] == 0x7f)
+                return 1;
+        if ((p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) || (p[0] == 0xd8 && p[1] == 0x9c))
+                return 2;
+        if (p[0] == 0xe2 && p[1] == 0x80 && ((p[2] >= 0x8b && p[2] <= 0x8f) || (p[2] >= 0xa8 && p[2] <= 0xae)))
+                return 3;
+        if (p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa0 && p[2] <= 0xaf)
+                return 3;
+        return p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf ? 3 : 0;
+}
+
 void output_clean(char *text)
 {
-        for (; *text; text++) {
-                unsigned char c = (unsigned char)text[0], next = (unsigned char)text[1];
+        while (*text) {
+                size_t n = odd_bytes(text);
 
-                if (c < 0x20 || c == 0x7f)
-                        text[0] = '?';
-                else if (c == 0xc2 && next >= 0x80 && next < 0xa0)
-                        text[0] = text[1] = '?';
+                memset(text, '?', n);
+                text += n ? n : 1;
         }
 }
 

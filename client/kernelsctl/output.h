@@ -11,7 +11,7 @@
 /* Colours are used if stdout is a terminal and NO_COLOR is not set. */
 typedef enum Colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_BAD, COLOUR_DIM, COLOUR_TITLE } Colour;
 
-/* Turns control characters into '?', in place. */
+/* Turns control characters, and those that turn or hide a line, into '?', in place. */
 void output_clean(char *text);
 
 /* Prints text in a colour, control characters as '?'. */

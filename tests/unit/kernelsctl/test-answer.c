@@ -67,4 +67,15 @@ START_TEST(test_ages)
 }
 END_TEST
 
-FIXTURE_MAIN("kernelsctl/answer", test_kernels_in_words, test_ranges_in_words, test_absent_keys_are_left_out, test_ages)
+/* What others say reaches a terminal as text, and no more. */
+START_TEST(test_odd_characters)
+{
+        char text[] = "a\x1b[2J \xc2\x9b \xc3\xbc \xe2\x80\xae" "evil \xe2\x80\x94 \xe2\x81\xa6 \xef\xbb\xbf \xd8\x9c \xe2\x82\xac \x7f";
+
+        output_clean(text);
+        ck_assert_str_eq(text, "a?[2J ?? \xc3\xbc ???evil \xe2\x80\x94 ??? ??? ?? \xe2\x82\xac ?");
+}
+END_TEST
+
+FIXTURE_MAIN("kernelsctl/answer", test_kernels_in_words, test_ranges_in_words, test_absent_keys_are_left_out, test_ages,
+             test_odd_characters)

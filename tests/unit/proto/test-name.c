@@ -75,7 +75,9 @@ START_TEST(test_used)
         ck_assert_int_eq(name_check_variant((Text){ longest, 255 }, &fault), 0);
         ck_assert_int_eq(name_check_variant((Text){ longest, 256 }, &fault), 1);
         EACH(name_check_reason, 0, "no kernel for this device: \"cpu\"", "\xc3\xbc");
-        EACH(name_check_reason, 1, "", "two\nlines", "\x1b[2J", "a\xc2\x9b", "a\x7f", "\xff");
+        EACH(name_check_reason, 1, "", "two\nlines", "\x1b[2J", "a\xc2\x9b", "a\x7f", "\xff", "\xe2\x80\xae" "evil", "a\xe2\x80\x8b",
+             "\xe2\x80\xa8", "\xe2\x81\xa6x", "\xef\xbb\xbfx", "\xd8\x9cx");
+        EACH(name_check_reason, 0, "\xe2\x80\x94 a dash", "\xe2\x82\xac", "\xef\xbc\x81");
         ck_assert_int_eq(name_check_reason((Text){ longest, 256 }, &fault), 0);
         ck_assert_int_eq(name_check_reason((Text){ longest, 257 }, &fault), 1);
         ck_assert_int_eq(name_check_reason((Text){ "a\0b", 3 }, &fault), 1);

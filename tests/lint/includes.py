@@ -13,6 +13,8 @@ MAY_USE = [
     ("kernels/*", ["proto/*", "kernels/*"]),
     ("daemon/*", ["proto/*", "kernels/*", "daemon/*"]),
     ("client/kernelsctl/*", ["client/kernelsctl/*", "client/kernelsd.h", "kernelsd.h"]),
+    ("client/python/*.c", ["client/python/native.h"]),
+    ("client/python/*", []),
     ("client/kernelsd.h", []),
     ("client/*", ["proto/*", "client/*.h"]),
     ("examples/activation/*", ["ffi.h", "silu.h"]),
@@ -32,7 +34,8 @@ HOMES = {
     "curl/*": ["daemon/http_curl.h"],
     "systemd/sd-daemon.h": ["daemon/service.c"],
     "check.h": ["tests/*"],
-    "kernelsd.h": ["client/kernelsctl/*", "examples/*", "tests/*"],
+    "kernelsd.h": ["client/kernelsctl/*", "client/python/*", "examples/*", "tests/*"],
+    "Python.h": ["client/python/native.h"],
 }
 
 # Headers of libc and of Linux. A header in neither table is a new dependency.

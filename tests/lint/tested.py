@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Every module of proto/, kernels/ and the client library has a unit test."""
+"""Every module of proto/, kernels/ and the client library has a unit test; the
+extension of Python, which is tested from Python, has tests/python/test_native.py."""
 
 import tree
 
@@ -43,10 +44,13 @@ def main():
     faults = []
     for folder in ("proto", "kernels", "client"):
         for path in tree.files([folder], ".c"):
-            if path.parts[1] == "kernelsctl" or str(path) in ELSEWHERE:
+            if path.parts[1] in ("kernelsctl", "python") or str(path) in ELSEWHERE:
                 continue
             if not any(test.exists() for test in candidates(folder, path.stem)):
                 faults.append(f"{path}: no tests/unit/{folder}/test-{path.stem}.c")
+    for path in tree.files(["client/python"], ".c"):
+        if not (tree.ROOT / "tests" / "python" / "test_native.py").exists():
+            faults.append(f"{path}: no tests/python/test_native.py")
     for path, test in ELSEWHERE.items():
         if not (tree.ROOT / path).exists() or not (tree.ROOT / "tests" / "unit" / test).exists():
             faults.append(f"{path}, tests/unit/{test}: in the table of exceptions, but not there")

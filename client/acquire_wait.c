@@ -1,6 +1,9 @@
 /* Any number of acquires that wait at the same time: all are started, then each
  * is waited for. Those beyond what may be under way wait to be sent. */
 #include "client/acquire.h"
+
+#include <errno.h>
+
 #include "client/failure.h"
 #include "client/kernel.h"
 #include "client/view.h"
@@ -52,10 +55,11 @@ static void acquire_cancel(kd_client *client, Call *call)
         call_abandon(call);
 }
 
-/* All that are not taken; what was answered is given back. */
+/* All that are not taken; what was answered is given back. From the last one on:
+ * a release goes before the acquires that still wait. */
 static void acquires_cancel(Acquires *acquires)
 {
-        for (size_t i = 0; i < acquires->n; ++i)
+        for (size_t i = acquires->n; i-- > 0;)
                 if (acquires->items[i].call)
                         acquire_cancel(acquires->client, STEAL(acquires->items[i].call));
         client_drive(acquires->client, false);
@@ -103,8 +107,9 @@ static MsgProgress acquires_sum(const Acquires *acquires)
         return sum;
 }
 
-/* Tells the caller, with the lock open. Whether he gives up. */
-static bool acquires_tell(Acquires *acquires)
+/* Tells the caller, with the lock open. He may give up, or have forked: the child
+ * has none of the parent's calls. */
+static int acquires_tell(Acquires *acquires, kd_error *error)
 {
         kd_client *client = acquires->client;
         MsgProgress now = acquires_sum(acquires);
@@ -115,10 +120,11 @@ static bool acquires_tell(Acquires *acquires)
         client_unlock(client);
         stop = acquires->progress(acquires->data, now.files, progress_total(now.files_total), now.bytes,
                                   progress_total(now.bytes_total));
-        (void)pthread_mutex_lock(&client->lock);
-        client->locked = true;
+        if (!client_relock(client))
+                return failure_set(error, -ECANCELED, "this process was forked while it waited for a kernel: acquire it "
+                                                      "again in the child");
         acquires->idle_ms = client_deadline(client, LIMIT_PROGRESS_IDLE_MS);
-        return stop;
+        return stop ? failure_refuse(error, FAULT_CANCELLED, "the caller gave the acquire up") : 0;
 }
 
 static int acquire_late(int reason, kd_error *error)
@@ -146,8 +152,7 @@ static int acquires_wait(Acquires *acquires, int64_t deadline, kd_error *error)
         int r;
 
         if (client->clock_ms() >= next)
-                return acquires_tell(acquires) ?
-                               failure_refuse(error, FAULT_CANCELLED, "the caller gave the acquire up") : 0;
+                return acquires_tell(acquires, error);
         r = client_wait(client, next < deadline ? next : deadline);
         if (r > 0)
                 acquires->progressed = true;
@@ -206,6 +211,16 @@ void acquires_drop(Acquires *acquires)
 int acquire_take(kd_client *client, Acquire *one, kd_kernel **ret_kernel, kd_error *error)
 {
         CLEANUP(call_freep) Call *call = STEAL(one->call);
+        int r;
 
-        return call->code ? failure_copy(error, &call->error) : kernel_new(client, call, ret_kernel, error);
+        if (call->code)
+                return failure_copy(error, &call->error);
+        r = kernel_new(client, call, ret_kernel, error);
+        if (r && call->body && client_lock(client, NULL) == 0) {
+                acquire_give_back(call);
+                client_drive(client, false);
+                (void)client_dispatch(client);
+                client_unlock(client);
+        }
+        return r;
 }

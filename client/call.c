@@ -128,13 +128,20 @@ void call_unlist(Call *call)
         call->next = call->previous = NULL;
 }
 
+/* Acquires may wait long for room, and so does what is to come after them. */
+static bool call_gives_way(const Call *call)
+{
+        return call->method == METHOD_ACQUIRE || call->method == METHOD_VIEW_DROP;
+}
+
 void call_start(Call *call)
 {
         CallList *waiting = &call->client->calls.waiting;
         Call *before = NULL, *other = waiting->last;
 
-        for (; other && other->method == METHOD_ACQUIRE && call->method != METHOD_ACQUIRE; other = other->previous)
-                before = other;
+        if (call->method != METHOD_ACQUIRE)
+                for (; other && call_gives_way(other); other = other->previous)
+                        before = other;
         list_insert(waiting, call, before);
 }
 

@@ -52,16 +52,24 @@ static void client_settle(kd_client *client)
         ++client->epoch;
 }
 
-int client_lock(kd_client *client, kd_error *error)
+bool client_relock(kd_client *client)
 {
-        int r = 0;
+        bool forked = fork_guard_strikes(&client->guard);
 
-        if (fork_guard_strikes(&client->guard)) {
+        if (forked) {
                 client_settle(client);
                 fork_guard_settle(&client->guard);
         }
         (void)pthread_mutex_lock(&client->lock);
         client->locked = true;
+        return !forked;
+}
+
+int client_lock(kd_client *client, kd_error *error)
+{
+        int r = 0;
+
+        (void)client_relock(client);
         if (!client->torn && !wake_is_open(&client->wake))
                 r = wake_open(&client->wake);
         if (!client->torn && !r)

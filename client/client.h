@@ -63,6 +63,10 @@ struct kd_client {
 int client_lock(kd_client *client, kd_error *error);
 void client_unlock(kd_client *client);
 
+/* Enters again after a callback, whatever state the client is in. Whether this is
+ * still the process that left. */
+bool client_relock(kd_client *client);
+
 kd_client *client_ref(kd_client *client);
 kd_client *client_unref(kd_client *client);
 

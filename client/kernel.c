@@ -142,12 +142,12 @@ int kernel_new(kd_client *client, Call *call, kd_kernel **ret_kernel, kd_error *
         kernel->client = client_ref(client);
         kernel->epoch = call->epoch;
         kernel->fd = STEAL_FD(call->descriptor);
-        kernel->body = STEAL(call->body);
-        r = codec_decode(&schema_AcquireResult, kernel->body, call->body_size, &kernel->arena, &result, &fault);
+        r = codec_decode(&schema_AcquireResult, call->body, call->body_size, &kernel->arena, &result, &fault);
         if (r < 0)
                 return failure_memory(error);
         if (r > 0)
                 return failure_fault(error, &fault);
+        kernel->body = STEAL(call->body); /* which the texts are in */
         r = kernel_fill(kernel, &result, error);
         if (!r)
                 *ret_kernel = STEAL(kernel);

@@ -19,7 +19,8 @@ bool plan_covers(const Plan *plan, int code, kd_gate gate)
         bool always = plan->flags & KD_USE_FALLBACK_ALWAYS;
         bool either = always || plan->flags & KD_USE_FALLBACK;
 
-        if (plan->unreachable)
+        /* What the daemon had answered before it went is a positive code. */
+        if (plan->unreachable && code < 0)
                 return either;
         switch (code) {
         case KD_NO_MAPPING:

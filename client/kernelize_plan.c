@@ -98,12 +98,13 @@ static bool answer_is_fixed(const Plan *plan, const kd_answer *answer)
         return !plan_fresh(plan) && answer->repo && answer->commit && answer->variant;
 }
 
-/* What names with the same kernel have in common: repository, commit, variant
- * or, where those are not known yet, the reference. */
+/* What names with the same kernel have in common: repository, redirect, commit,
+ * variant or, where those are not known yet, the reference. A repository that leads
+ * to another one is judged for trust itself, so that it is asked for itself. */
 static Text plan_kernel_key(Plan *plan, const kd_answer *answer)
 {
         if (answer_is_fixed(plan, answer))
-                return arena_format(&plan->texts, "c\n%s\n%s\n%s", answer->redirect ? answer->redirect : answer->repo,
+                return arena_format(&plan->texts, "c\n%s\n%s\n%s\n%s", answer->repo, or_empty(answer->redirect),
                                     answer->commit, answer->variant);
         return arena_format(&plan->texts, "r\n%s\n%lld\n%s\n%s\n%s", or_empty(answer->repo), (long long)answer->version,
                             or_empty(answer->revision), or_empty(answer->locked), or_empty(answer->path));

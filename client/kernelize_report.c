@@ -15,9 +15,8 @@ static const char *used_repository(const kd_answer *answer, Arena *arena)
         return slash ? arena_format(arena, "local:%s", slash + 1).data : NULL;
 }
 
-static kd_used plan_used(const Plan *plan, const PlanName *name, Arena *arena)
+static kd_used layer_used(const Plan *plan, const kd_layer *layer, Arena *arena)
 {
-        const kd_layer *layer = &plan->layers[name->first];
         kd_used used = { .layer = layer->name, .device = plan->device, .mode = plan->mode, .reason = layer->reason };
         const kd_answer *kernel;
 
@@ -37,7 +36,13 @@ void plan_report(const Plan *plan)
 
         if (!plan->client || !used)
                 return;
-        for (size_t i = 0; i < plan->table.n; ++i)
-                used[i] = plan_used(plan, &plan->names[i], &arena);
+        /* Of layers with one name that keep different originals, one that has a kernel. */
+        for (size_t i = 0; i < plan->n; ++i) {
+                const kd_layer *layer = &plan->layers[i];
+                kd_used *row = &used[plan->numbers[i]];
+
+                if (!row->layer || (!row->repo && layer->kernel))
+                        *row = layer_used(plan, layer, &arena);
+        }
         (void)kd_report(plan->client, used, plan->table.n, NULL);
 }

@@ -242,7 +242,7 @@ typedef struct kd_acquisition {
  * no such view, a connection that cannot be made or is lost twice, no answer in
  * time, no memory, a progress that gives up) is the function's error: then no
  * item has a kernel, leases that were got are given back, and the items' errors
- * are left alone. */
+ * mean nothing. */
 KD_PUBLIC int kd_acquire_all(kd_client *client, uint32_t view, kd_acquisition *items, size_t n, int64_t deadline_ms,
                              kd_progress progress, void *data, kd_error *error);
 

@@ -1,7 +1,10 @@
 #include "client/failure.h"
 #include "client/client.h"
 #include "proto/base/alloc.h"
-#include "proto/name.h"
+#include "proto/used.h"
+
+/* Messages that wait for room among the requests under way: 4 MiB at most. */
+#define REPORT_WAITING 16
 
 static MsgUsed used_message(const kd_used *used)
 {
@@ -15,12 +18,25 @@ static MsgUsed used_message(const kd_used *used)
 /* Whether the daemon would take it: one row that breaks a rule refuses all. */
 static bool used_is_fit(const MsgUsed *used)
 {
+        MsgUsed checked;
         Fault fault;
 
-        return used->layer.data && used->reason.data && !name_check_layer(used->layer, &fault) &&
-               !name_check_reason(used->reason, &fault) &&
-               (!used->repo.data || !name_check_used(used->repo, &fault)) &&
-               (!used->variant.data || !name_check_variant(used->variant, &fault));
+        return used->layer.data && used->reason.data && used_check(used, &checked, &fault) == 0;
+}
+
+/* Where the daemon is slow to answer, the oldest that waits makes room. */
+static void report_make_room(kd_client *client)
+{
+        Call *oldest = NULL;
+        size_t n = 0;
+
+        for (Call *call = client->calls.waiting.last; call; call = call->previous)
+                if (call->method == METHOD_REPORT) {
+                        oldest = call;
+                        ++n;
+                }
+        if (n >= REPORT_WAITING)
+                call_abandon(oldest);
 }
 
 /* One message; under the lock. */
@@ -43,6 +59,7 @@ static int report_part(kd_client *client, const kd_used *used, size_t n, kd_erro
         if (r)
                 return r;
         call->abandoned = true;
+        report_make_room(client);
         call_start(call);
         return 0;
 }
@@ -55,7 +72,7 @@ int kd_report(kd_client *client, const kd_used *used, size_t n, kd_error *error)
                 return r;
         for (size_t at = 0; !r && at < n && client->connection.fd >= 0 && !client->broken; at += LIMIT_REPORT)
                 r = report_part(client, used + at, n - at < LIMIT_REPORT ? n - at : LIMIT_REPORT, error);
-        client_drive(client, false);
+        client_drive(client, true);
         (void)client_dispatch(client);
         client_unlock(client);
         return r;

@@ -191,7 +191,8 @@ static void change_drop(Change *change, uint32_t remote)
             call_new(client, METHOD_VIEW_DROP, &message, &call, NULL))
                 return;
         call->abandoned = true;
-        call_start(call);
+        /* Behind the acquires that wait with this view's number. */
+        call_start_before(call, NULL);
         client_drive(client, false);
 }
 

@@ -215,11 +215,7 @@ int name_check_reason(Text reason, Fault *fault)
 
 int name_check_word(Text word, const char *what, Fault *fault)
 {
-        int r = name_check_text(word, what, LIMIT_WORD, fault);
-
-        if (r == 0 && has_hidden(word))
-                return name_refuse(word, what, "characters that turn or hide a line are not allowed", fault);
-        return r;
+        return name_check_text(word, what, LIMIT_WORD, fault);
 }
 
 bool name_is_commit(Text text)

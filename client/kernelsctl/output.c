@@ -17,8 +17,6 @@ static bool colours_wanted(void)
         return isatty(STDOUT_FILENO) && !(no && *no);
 }
 
-/* Strangers' texts get here: names of programs, of files. No control character
- * of theirs reaches the terminal, nor one of C1, which is two bytes of UTF-8. */
 /* How many bytes, from the first on, a terminal would act on, turn round or not
  * show: C0, DEL, C1; U+061C, U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F,
  * U+FEFF. */
@@ -37,6 +35,8 @@ static size_t odd_bytes(const char *text)
         return p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf ? 3 : 0;
 }
 
+/* Strangers' texts get here: names of programs, of files. No control character
+ * of theirs reaches the terminal, nor one of C1, which is two bytes of UTF-8. */
 void output_clean(char *text)
 {
         while (*text) {

@@ -41,7 +41,7 @@ HOMES = {
 # Headers of libc and of Linux. A header in neither table is a new dependency.
 LIBC = set("""
     assert ctype dirent dlfcn errno fcntl fnmatch getopt grp inttypes libgen limits link locale math poll pthread pwd regex
-    sched setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdio_ext stdlib string strings syslog
+    sched semaphore setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdio_ext stdlib string strings syslog
     termios threads time uchar unistd cpuid immintrin endian byteswap sysexits malloc ftw glob spawn float
 """.split())
 LIBC_FOLDERS = ("sys/", "linux/", "asm/", "net/", "netinet/", "arpa/")

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/lib/fixture.h"
 #include "tests/unit/client/peer.h"
@@ -77,7 +79,8 @@ static void script_many(Peer *peer, unsigned n)
                         ck_assert_int_eq(peer_integer(peer, "deadline_ms"), 1234);
                         ids[i] = peer->id;
                 }
-                ck_assert_int_eq(poll(&readable, 1, 0), 0); /* no more than may be under way */
+                /* No more than may be under way: neither read yet nor to be read. */
+                ck_assert(!peer->input.size && poll(&readable, 1, 0) == 0);
                 /* The last one first: as it is answered, the next would be sent. */
                 for (int i = n_part; i-- > 0;) {
                         if ((first + i) % 3 == 1)
@@ -415,6 +418,65 @@ START_TEST(test_idle)
 }
 END_TEST
 
+/* --- a fork while the caller is told --- */
+
+static void script_forked(Peer *peer, unsigned n)
+{
+        uint32_t ids[FEW];
+
+        read_few(peer, ids);
+        notify(peer, ids[0], 1, 20);
+        peer_expect(peer, "status"); /* when the child has ended */
+        peer_answer(peer, peer->id, kd_value_map(), -1, 0);
+        for (int i = 0; i < FEW; ++i)
+                answer(peer, ids[i], i);
+        while (peer_read(peer))
+                ck_assert_str_eq(peer->method, "release");
+}
+
+typedef struct Forked {
+        kd_client *client;
+        pid_t child; /* 0: this is it; -1: not forked yet */
+} Forked;
+
+static int progress_forks(void *data, int64_t files, int64_t files_total, int64_t bytes, int64_t bytes_total)
+{
+        Forked *forked = data;
+        kd_value *result;
+        int status;
+
+        if (forked->child > 0)
+                return 0;
+        forked->child = fork();
+        ck_assert_int_ge(forked->child, 0);
+        if (!forked->child)
+                return 0;
+        ck_assert_int_eq(waitpid(forked->child, &status, 0), forked->child);
+        ck_assert_int_eq(status, 0);
+        ck_assert_int_eq(kd_call(forked->client, "status", NULL, &result, NULL), 0);
+        (void)kd_value_free(result);
+        return 0;
+}
+
+START_TEST(test_forked)
+{
+        Forked forked = { .child = -1 };
+        kd_error error;
+        Peer peer;
+        kd_client *client = begin(&peer, 1, script_forked);
+        int r;
+
+        forked.client = client;
+        r = kd_acquire_all(client, KD_VIEW_SESSION, items, FEW, 0, progress_forks, &forked, &error);
+        if (!forked.child)
+                _exit(r == -ECANCELED && strstr(error.message, "forked") ? 0 : 1);
+        ck_assert_int_eq(r, 0);
+        for (int i = 0; i < FEW; ++i)
+                ck_assert(items[i].kernel && items[i].error.code == 0);
+        end(&peer, client);
+}
+END_TEST
+
 /* --- too late --- */
 
 static int64_t fake_ms;
@@ -544,5 +606,5 @@ START_TEST(test_memory)
 }
 END_TEST
 
-FIXTURE_MAIN("client/acquire_wait", test_many, test_other, test_refused, test_given_up, test_hasty, test_signal, test_idle,
+FIXTURE_MAIN("client/acquire_wait", test_many, test_other, test_refused, test_given_up, test_hasty, test_signal, test_idle, test_forked,
              test_timeout, test_lost, test_lost_twice, test_memory)

@@ -35,6 +35,7 @@ typedef struct Row {
         int resolve_fault;
         int acquire_fault;
         const char *moves_to;      /* the commit at acquire, the first time */
+        const char *redirect;      /* the repository that `repo` leads to */
 } Row;
 
 static Row rows[8];
@@ -45,7 +46,7 @@ static atomic_int released_before_last; /* releases when the last acquire came *
 
 static Row good(const char *layer)
 {
-        return (Row){ layer, "inference", "o/n", COMMIT, KERNEL_NAME, "add_one", 1, -1, -1, 0, 0, NULL };
+        return (Row){ layer, "inference", "o/n", COMMIT, KERNEL_NAME, "add_one", 1, -1, -1, 0, 0, NULL, NULL };
 }
 
 static Row *row_of(const char *layer)
@@ -91,6 +92,8 @@ static kd_value *answer_of(const kd_value *query)
         answer = peer_map("layer", layer, "mode", row->mode, "source", "view", "commit", row->commit, "variant",
                           row->commit ? "tvm-ffi01-cpu-x86_64-linux" : NULL, "state", row->commit ? "ready" : "unknown",
                           NULL);
+        if (row->redirect)
+                ck_assert_int_eq(kd_value_set(answer, "redirect", kd_value_string(row->redirect)), 0);
         ck_assert_int_eq(kd_value_set(answer, "reference", peer_map("repo", row->repo, "#version", 1, "layer", row->layer,
                                                                     NULL)), 0);
         return answer;
@@ -559,6 +562,29 @@ START_TEST(test_shared)
 }
 END_TEST
 
+/* A repository that leads to one in use is asked for itself: the daemon judges it. */
+START_TEST(test_redirect)
+{
+        kd_layer layers[] = { layer_of("Silu"), layer_of("Gelu"), layer_of("Norm") };
+        Peer peer;
+        kd_client *client = begin(&peer);
+
+        rows[0] = good("Silu");
+        rows[1] = good("Gelu");
+        rows[1].repo = "evil/old";
+        rows[1].redirect = "o/n";
+        rows[1].acquire_fault = KD_UNTRUSTED;
+        rows[2] = rows[1];
+        rows[2].layer = "Norm";
+        ck_assert_int_eq(kernelize(client, layers, 3, "inference", KD_USE_FALLBACK_ALWAYS, NULL), 0);
+        ck_assert_int_eq(n_acquires, 2);
+        ck_assert(layers[0].kernel && !layers[1].kernel && !layers[2].kernel);
+        ck_assert(layers[1].code == KD_UNTRUSTED && layers[2].code == KD_UNTRUSTED);
+        kd_unkernelize(layers, 3);
+        end(&peer, client);
+}
+END_TEST
+
 /* --- all or nothing, again and again --- */
 
 START_TEST(test_two_phases)
@@ -729,4 +755,4 @@ START_TEST(test_child)
 END_TEST
 
 FIXTURE_MAIN("client/kernelize", test_gates, test_arguments, test_fallback, test_arguments_unchecked, test_no_daemon,
-             test_shared, test_two_phases, test_moved, test_many, test_memory, test_child)
+             test_shared, test_redirect, test_two_phases, test_moved, test_many, test_memory, test_child)

@@ -92,6 +92,7 @@ START_TEST(test_version_word_commit)
         ck_assert_int_eq(name_check_version(-1, &fault), 1);
         ck_assert_int_eq(name_check_word(TEXT("gfx942"), "arch", &fault), 0);
         ck_assert_int_eq(name_check_word(TEXT("a\x1b[0m"), "arch", &fault), 1);
+        ck_assert_int_eq(name_check_word(TEXT("\xe2\x80\x8d"), "job", &fault), 0); /* within many an emoji */
         ck_assert(name_is_commit(TEXT("0123456789abcdef0123456789abcdef01234567")));
         ck_assert(!name_is_commit(TEXT("0123456789abcdef0123456789abcdef0123456")));
         ck_assert(!name_is_commit(TEXT("0123456789ABCDEF0123456789abcdef01234567")));

@@ -35,6 +35,9 @@ PyObject *native_answer(const kd_answer *answer);
 /* The kernel becomes the object's, also on failure. */
 PyObject *native_kernel(kd_kernel *kernel);
 
+/* Frees a kernel; without the interpreter lock. */
+void native_kernel_drop(kd_kernel *kernel);
+
 /* None, bool, int, str, bytes, list, tuple and dict as a kd_value; NULL with
  * TypeError, OverflowError, MemoryError or RecursionError. And back. */
 kd_value *native_value(PyObject *object);

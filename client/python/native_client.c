@@ -1,25 +1,42 @@
 #include "client/python/native.h"
 
+#include <unistd.h>
+
 PyTypeObject *native_client_type;
 
 typedef struct NativeClient {
         PyObject_HEAD
         kd_client *client; /* NULL: not connected, or closed */
         unsigned n_inside; /* calls under way, in any thread; guarded by the interpreter lock */
+        pid_t inside_pid;  /* the process that they are in: fork leaves other threads' behind */
         bool closed;       /* the last call to come back closes */
 } NativeClient;
 
 /* --- calls: none is under way when the client is closed --- */
 
+/* Calls of this thread under way, of any client. In the static part of thread-local
+ * storage: the other part needs the dynamic linker by its name. */
+static _Thread_local unsigned n_mine __attribute__((tls_model("initial-exec")));
+
+/* After a fork only the forking thread goes on: it may be in a progress callback. */
+static void client_count(NativeClient *self)
+{
+        if (self->inside_pid != getpid())
+                self->n_inside = self->inside_pid ? n_mine : 0;
+        self->inside_pid = getpid();
+}
+
 static kd_client *client_enter(PyObject *object)
 {
         NativeClient *self = (NativeClient *)object;
 
+        client_count(self);
         if (!self->client || self->closed) {
                 PyErr_SetString(PyExc_ValueError, "the client is closed");
                 return NULL;
         }
         self->n_inside++;
+        n_mine++;
         return self->client;
 }
 
@@ -27,6 +44,7 @@ static void client_close(NativeClient *self)
 {
         kd_client *client = self->client;
 
+        client_count(self);
         self->closed = true;
         if (self->n_inside || !client)
                 return;
@@ -40,7 +58,9 @@ static void client_leave(PyObject *object)
 {
         NativeClient *self = (NativeClient *)object;
 
+        client_count(self);
         self->n_inside--;
+        n_mine--;
         if (self->closed)
                 client_close(self);
 }
@@ -387,7 +407,7 @@ static PyObject *acquired_list(kd_acquisition *items, size_t n)
 
                 items[i].kernel = NULL;
                 if (!list) {
-                        (void)kd_kernel_free(kernel);
+                        native_kernel_drop(kernel);
                         continue;
                 }
                 item = kernel ? native_kernel(kernel) : native_error_object(&items[i].error);

@@ -7,30 +7,34 @@ typedef struct NativeKernel {
         kd_kernel *kernel; /* NULL: freed */
 } NativeKernel;
 
+/* Freeing sends the daemon a word and waits for nothing, but takes the lock of
+ * the client, which others hold while they talk to the daemon. */
+void native_kernel_drop(kd_kernel *kernel)
+{
+        Py_BEGIN_ALLOW_THREADS
+        (void)kd_kernel_free(kernel);
+        Py_END_ALLOW_THREADS
+}
+
 PyObject *native_kernel(kd_kernel *kernel)
 {
         NativeKernel *self = PyObject_New(NativeKernel, native_kernel_type);
 
         if (!self) {
-                (void)kd_kernel_free(kernel);
+                native_kernel_drop(kernel);
                 return NULL;
         }
         self->kernel = kernel;
         return (PyObject *)self;
 }
 
-/* Freeing sends the daemon a word and waits for nothing, but takes the lock of
- * the client, whose holder may be about to take the interpreter's. */
 static void kernel_free(NativeKernel *self)
 {
         kd_kernel *kernel = self->kernel;
 
         self->kernel = NULL;
-        if (!kernel)
-                return;
-        Py_BEGIN_ALLOW_THREADS
-        (void)kd_kernel_free(kernel);
-        Py_END_ALLOW_THREADS
+        if (kernel)
+                native_kernel_drop(kernel);
 }
 
 static void kernel_dealloc(PyObject *object)

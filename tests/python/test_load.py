@@ -82,7 +82,7 @@ def test_a_redirect_leads_to_the_other_repository(host, hub):
     module = get_kernel("org/old", version=1)
     assert number(module) == 1
     assert module is get_kernel("org/add", version=1)
-    assert [loaded.repo_info.repo_id for loaded in get_loaded_kernels()] == ["org/add"]
+    assert [loaded.repo_info.repo_id for loaded in get_loaded_kernels()] == ["org/old"]  # what was asked for
 
 
 def test_backend_and_user_agent(host, hub):

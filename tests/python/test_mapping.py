@@ -10,7 +10,6 @@ import pytest
 from kernelsd import Device, LayerRepository, Mode
 from kernelsd import register_kernel_mapping, use_kernel_mapping
 from models import kernelized, own_row
-import kernelsd
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:\s*No kernel mapping found")
 
@@ -188,14 +187,15 @@ def test_the_same_entry_again_is_replaced_whole(host):
         assert kernelized(mode=Mode.TRAINING) == 0
 
 
-def test_a_mapping_is_taken_as_it_is_at_the_call(host):
+def test_a_mapping_is_taken_as_it_is_when_it_is_entered(host):
     modes = {Mode.INFERENCE: add(1)}
     mapping = {"Add": {"cpu": modes}}
     scope = use_kernel_mapping(mapping)
     modes[Mode.INFERENCE] = add(2)
-    mapping.clear()
     with scope:
-        assert kernelized() == 1
+        modes[Mode.INFERENCE] = add(3)
+        mapping.clear()
+        assert kernelized() == 2
 
 
 @pytest.mark.parametrize("error, layers", [
@@ -221,13 +221,19 @@ def test_metal_is_refused_with_the_hint(host):
         register_kernel_mapping({"Add": {"metal": add()}})
 
 
-def test_what_only_the_daemon_finds_wrong_is_said_with_the_layer(host):
-    with use_kernel_mapping({"x" * 300: {"cpu": add()}}):
-        with pytest.raises(kernelsd.KernelError, match="256"):
-            kernelized()
-    with use_kernel_mapping({"Add": {"cpu": LayerRepository("no name", layer_name="Add", version=1)}}):
+@pytest.mark.parametrize("name, match", [("x" * 257, "256"), ("Add\x1b", "control"), ("Add\ud800", "control")])
+def test_a_name_that_no_layer_can_have(host, name, match):
+    for function in (use_kernel_mapping, register_kernel_mapping):
+        with pytest.raises(ValueError, match=match):
+            function({name: {"cpu": add()}})
+
+
+def test_a_repository_that_cannot_be_leaves_the_others_usable(host):
+    odd = LayerRepository("no name", layer_name="Add", version=1)
+    with use_kernel_mapping({**mapped(1), "Odd": {"cpu": odd}}):
+        assert kernelized() == 1
         with pytest.raises(ValueError, match="no name"):
-            kernelized()
+            kernelized("Odd")
 
 
 def test_anything_that_can_load_a_class_is_a_repository(host):

@@ -290,3 +290,28 @@ def test_fork(client):
     pids, found = harness.as_uid(os.getuid(), child)
     assert len(pids) == 2 and os.getpid() in pids and found == "view/Sum"
     assert found_in(client, view, "Mul") == "view/Sum"
+
+
+def sockets():
+    names = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
+    return len([name for name in names if os.path.islink(name) and os.readlink(name).startswith("socket:")])
+
+
+def test_a_child_closes_though_another_thread_was_inside(echo, echoed):
+    assert echoed.call("status", {}) == {}
+    while echo.asked.acquire(blocking=False):
+        pass
+    echo.go_on.clear()
+    inside = threading.Thread(target=lambda: echoed.call("status", {}))
+    inside.start()
+    echo.asked.acquire()
+
+    def child():
+        before = sockets()
+        echoed.close()
+        return before - sockets()
+
+    closed = harness.as_uid(os.getuid(), child)
+    echo.go_on.set()
+    inside.join()
+    assert closed == 1

@@ -65,7 +65,7 @@ def _read(name: str) -> Optional[bytes]:
 
 def _write(name: str, data: bytes) -> None:
     """By renaming, so that a reader sees all or nothing."""
-    temporary = f"{name}.{os.getpid()}"
+    temporary = f"{name}.{os.urandom(8).hex()}"
     with _folder(make=True) as folder, contextlib.suppress(OSError):
         if folder is None:
             return
@@ -81,8 +81,11 @@ def _write(name: str, data: bytes) -> None:
 
 
 def _header(source: bytes, path: str) -> bytes:
-    """What tells bytecode of this Python and this source; it names the path, too."""
-    header: bytes = importlib.util.MAGIC_NUMBER + _hash(source) + _hash(os.fsencode(path))
+    """What tells bytecode of this Python, as it was started, and of this source; it
+    names the path, too, unless that is one of this process alone."""
+    place = "" if path.startswith("/proc/self/") else path
+    optimize = bytes([sys.flags.optimize])
+    header: bytes = importlib.util.MAGIC_NUMBER + optimize + _hash(source) + _hash(os.fsencode(place))
     return header
 
 

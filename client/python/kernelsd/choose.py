@@ -49,7 +49,8 @@ class Choice:
             return Used(self.name, self.reason)
         if self.folder is not None or answer.commit is None:
             folder = self.folder or os.path.basename(str(answer.path))
-            return Used(self.name, self.reason, repo=f"local:{folder or 'unnamed'}")
+            readable = folder.encode("utf-8", "replace").decode()
+            return Used(self.name, self.reason, repo=f"local:{readable or 'unnamed'}")
         return Used(self.name, self.reason, answer.redirect or answer.repo, answer.commit, answer.variant)
 
 

@@ -20,7 +20,6 @@ class _Connections:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.clients: Dict[bool, _native.Client] = {}  # offline or not
-        self.epoch = 0  # rises when all that was known of the daemon is dropped
         self.warned = False
 
 
@@ -55,16 +54,10 @@ def client(offline: bool = False) -> _native.Client:
         return made
 
 
-def epoch() -> int:
-    """Views of another epoch are no more."""
-    return _connections.epoch
-
-
 def disconnect() -> None:
     """Ends the connection; the next call makes another. Kernels that are loaded stay."""
     with _connections.lock:
         clients, _connections.clients = _connections.clients, {}
-        _connections.epoch += 1
         _connections.warned = False
     for made in clients.values():
         made.close()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional, Tuple, Union
+
+logger = logging.getLogger("kernelsd")
 
 DEVICE_TYPES = ("cpu", "cuda", "mps", "neuron", "npu", "rocm", "tpu", "xpu")
 
@@ -109,13 +112,17 @@ class Target(NamedTuple):
 def torch_target(device: Any) -> Target:
     """The target that a torch.device is. A cuda device is rocm where torch was
     built for it, and has the capability of that very device; without an index it
-    is torch's current one."""
+    is torch's current one. Where torch has no such device there is no capability."""
     import torch
 
     if device.type != "cuda":
         return Target(device.type)
     rocm = torch.version.hip is not None
-    major, minor = torch.cuda.get_device_capability(device)
+    try:
+        major, minor = torch.cuda.get_device_capability(device)
+    except (AssertionError, RuntimeError) as error:  # of a torch without CUDA, of a host without a GPU
+        logger.info("The capability of %s is not known, so that no kernel is found for it: %s", device, error)
+        return Target("rocm" if rocm else "cuda")
     properties: Any = torch.cuda.get_device_properties(device)
     arch = properties.gcnArchName.split(":")[0] if rocm else None
     return Target("rocm" if rocm else "cuda", major * 10 + minor, arch)
@@ -132,11 +139,7 @@ def check_device_type(device_type: str) -> None:
 
 def named_target(device_type: str, device: Any = None) -> Target:
     """The target of a device type, on the torch.device `device` if that is of the
-    type, else on torch's current one.
-
-    Raises:
-        RuntimeError, AssertionError: torch's, where it has no such device.
-    """
+    type, else on torch's current one."""
     if device_type not in _RANGED:
         return Target(device_type)
     import torch

@@ -34,9 +34,14 @@ def _short(version: str) -> str:
 
 def torch_or_none() -> Any:
     """The module torch, imported now if need be; None where it is not installed."""
-    if "torch" not in sys.modules and importlib.util.find_spec("torch") is None:
-        return None
-    return importlib.import_module("torch")
+    return importlib.import_module("torch") if _is_installed("torch") else None
+
+
+def _is_installed(name: str) -> bool:
+    """None in sys.modules blocks an import, as programs do that test being without it."""
+    if name in sys.modules:
+        return sys.modules[name] is not None
+    return importlib.util.find_spec(name) is not None
 
 
 def _digits(version: str) -> str:
@@ -109,7 +114,7 @@ def device_of_backend(name: Optional[str]) -> Optional[str]:
 
 
 def _tvm_ffi() -> Optional[str]:
-    if "tvm_ffi" not in sys.modules and importlib.util.find_spec("tvm_ffi") is None:
+    if not _is_installed("tvm_ffi"):
         return None
     module: Any = importlib.import_module("tvm_ffi")
     return _short(module.__version__)

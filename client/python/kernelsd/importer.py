@@ -139,8 +139,8 @@ def import_kernel(
         metadata_bytes: of its metadata.json.
         key: what it is known by from then on.
         repo_info: where it came from.
-        lease: kept until the process ends, or given back if the kernel has one already;
-            the caller's if the import fails.
+        lease: kept until the process ends; given back if the kernel has one already, or
+            the import fails. What is imported lies in the folder of the one that is kept.
 
     Raises:
         ImportError: a package that it needs is missing, or its code says so.
@@ -148,12 +148,15 @@ def import_kernel(
         ValueError: its metadata.json is faulty.
         Exception: whatever else its code raises.
     """
+    kept = hold_lease(key, lease) if lease is not None else None
     known = _loaded.kernels.get(key)
-    if known is None:
-        known = _import_new(folder, metadata_bytes, key, repo_info)
-    if lease is not None:
-        hold_lease(key, lease)
-    return known
+    if known is not None:
+        return known
+    try:
+        return _import_new(folder if kept is None else kept.path, metadata_bytes, key, repo_info)
+    except BaseException:
+        _release_lease(key)
+        raise
 
 
 def _import_new(folder: str, metadata_bytes: bytes, key: KernelKey, repo_info: Optional[RepoInfo]) -> LoadedKernel:
@@ -165,16 +168,18 @@ def _import_new(folder: str, metadata_bytes: bytes, key: KernelKey, repo_info: O
     try:
         module = importlib.import_module(name)
     except BaseException:
-        _forget_modules(name)
+        if name not in sys.modules:  # no other thread has tried again meanwhile
+            _forget_modules(name)
         raise
     with _loaded.lock:  # another thread may have been first, with the same module
         return _loaded.kernels.setdefault(key, LoadedKernel(metadata, module, repo_info))
 
 
 def _forget_modules(name: str) -> None:
-    """A kernel's module and what is inside it."""
-    for known in [known for known in sys.modules if known == name or known.startswith(name + ".")]:
-        del sys.modules[known]
+    """A kernel's module and what is inside it. Other threads may import meanwhile."""
+    for known in list(sys.modules):
+        if known == name or known.startswith(name + "."):
+            sys.modules.pop(known, None)
 
 
 def hold_lease(key: KernelKey, lease: _native.Kernel) -> _native.Kernel:
@@ -189,6 +194,14 @@ def hold_lease(key: KernelKey, lease: _native.Kernel) -> _native.Kernel:
     if kept is not lease:
         lease.free()
     return kept
+
+
+def _release_lease(key: KernelKey) -> None:
+    """Of a kernel that could not be imported, and that no other thread has."""
+    with _loaded.lock:
+        lease = None if key in _loaded.kernels else _loaded.leases.pop(key, None)
+    if lease is not None:
+        lease.free()
 
 
 def get_loaded_kernels() -> List[LoadedKernel]:

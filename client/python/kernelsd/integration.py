@@ -47,10 +47,22 @@ def _select_revision_or_version(
     return revision if revision is not None else f"v{version}"
 
 
-def _install_kernel(
-    repo_id: str, *, revision: str, local_files_only: bool = False, backend: Optional[str] = None, **_: Any
-) -> Path:
-    return Path(_installed(repo_id, Revision(None, revision), backend, offline=local_files_only).path)
+def _install_kernel_with(package: Dict[str, Any]) -> Callable[..., Path]:
+    def install_kernel(
+        repo_id: str,
+        *,
+        revision: str,
+        local_files_only: bool = False,
+        backend: Optional[str] = None,
+        validate_dependencies: bool = False,
+        **_: Any,
+    ) -> Path:
+        path = Path(_installed(repo_id, Revision(None, revision), backend, offline=local_files_only).path)
+        if validate_dependencies:
+            package["validate"](path)
+        return path
+
+    return install_kernel
 
 
 def _resolve_local_variant_path(
@@ -176,9 +188,10 @@ def integrate() -> List[str]:
         RuntimeError: it is built in a way that is not known here; nothing is replaced.
     """
     _import_all()
+    parts = _parts()
     replacements: Dict[str, Callable[..., Any]] = {
-        "get_kernel": _get_kernel_with(_parts()),
-        "install_kernel": _install_kernel,
+        "get_kernel": _get_kernel_with(parts),
+        "install_kernel": _install_kernel_with(parts),
         "_resolve_local_variant_path": _resolve_local_variant_path,
         "select_revision_or_version": _select_revision_or_version,
         "has_kernel": has_kernel,

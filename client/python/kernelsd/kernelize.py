@@ -156,11 +156,11 @@ def kernelize(
     """
     _check_mode(mode)
     found = list(_layers_of(model))
+    target = _target(model, device)
     if _DISABLED:
         for row in found:
             put_forward(row.module, row.cls)
         return model
-    target = _target(model, device)
     if not found:
         return model
     fallback = fallback_of(use_fallback)

@@ -93,7 +93,6 @@ def use_kernelized_func(*functions: Any) -> Callable[[_T], _T]:
     return decorator
 
 
-@functools.lru_cache(maxsize=1)
 def _module_members() -> FrozenSet[str]:
     from torch import nn
 

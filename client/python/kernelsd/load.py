@@ -117,17 +117,23 @@ def kernel_key(kernel: _native.Kernel, asked_for: Optional[str] = None) -> Kerne
     return KernelKey(origin, commit, answer.variant or "")
 
 
-def import_acquired(kernel: _native.Kernel, asked_for: Optional[str] = None) -> LoadedKernel:
-    """Imports a kernel that was acquired; its lease is kept if that goes well and none
-    is kept yet, else given back."""
+def import_acquired(
+    kernel: _native.Kernel, asked_for: Optional[str] = None, revision: Optional[str] = None, is_locked: bool = False
+) -> LoadedKernel:
+    """Imports a kernel that was acquired, with its lease.
+
+    Args:
+        kernel: what the daemon handed out.
+        asked_for: the repository, where no mapping named it.
+        revision: what `repo_info` is to say; None: the commit.
+        is_locked: of a lock file: it then has no `repo_info`.
+    """
     answer = kernel.answer
-    repo_id = _repository_of(answer, asked_for)
-    info = RepoInfo(repo_id, answer.commit or answer.revision or "") if repo_id is not None else None
-    try:
-        return import_kernel(kernel.path, kernel.metadata or b"", kernel_key(kernel, asked_for), info, kernel)
-    except BaseException:
-        kernel.free()
-        raise
+    repo_id = asked_for or answer.repo
+    info = None
+    if repo_id is not None and not is_locked:
+        info = RepoInfo(repo_id, revision or answer.commit or answer.revision or "")
+    return import_kernel(kernel.path, kernel.metadata or b"", kernel_key(kernel, asked_for), info, kernel)
 
 
 @functools.lru_cache(maxsize=1)
@@ -198,7 +204,7 @@ def load_hub(
         return load_local(override, own_target(backend))
     flags = trust_flag(trust_remote_code)
     wanted = effective_revision(repo_id, revision, version)
-    return import_acquired(acquire_hub(repo_id, wanted, backend, flags), repo_id)
+    return import_acquired(acquire_hub(repo_id, wanted, backend, flags), repo_id, wanted.revision)
 
 
 def get_kernel(
@@ -245,7 +251,7 @@ def load_kernel(repo_id: str, *, lockfile: Optional[_PathLike], backend: Optiona
         backend: as for `get_kernel`.
 
     Raises:
-        ValueError: the repository is not locked there.
+        ValueError: the repository is not locked there; its publisher is not trusted.
         FileNotFoundError: the kernel is not on this host, or has no variant for it.
     """
     commit = commit_of(repo_id, lockfile)
@@ -257,7 +263,7 @@ def load_kernel(repo_id: str, *, lockfile: Optional[_PathLike], backend: Optiona
             f"Locked kernel `{repo_id}` was not downloaded or does not have an applicable variant: {error}; "
             "have it fetched with `kernelsctl prefetch --lock FILE`",
         ) from None
-    return import_acquired(kernel, repo_id).module
+    return import_acquired(kernel, repo_id, is_locked=True).module
 
 
 def get_locked_kernel(repo_id: str) -> ModuleType:
@@ -268,11 +274,11 @@ def get_locked_kernel(repo_id: str) -> ModuleType:
         repo_id: "org/name".
 
     Raises:
-        ValueError: the repository is not locked there.
+        ValueError: the repository is not locked there; its publisher is not trusted.
         FileNotFoundError, ConnectionError: as for `get_kernel`.
     """
     commit = commit_of(repo_id, None)
-    return import_acquired(acquire_hub(repo_id, Revision(None, commit), None), repo_id).module
+    return import_acquired(acquire_hub(repo_id, Revision(None, commit), None), repo_id, is_locked=True).module
 
 
 # --- kernels of a local folder ---

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from contextvars import ContextVar, Token
 from typing import Any, Dict, List, Mapping, Union
+from unicodedata import category
 
 from .device import Device, device_range
 from .mode import Mode
@@ -29,13 +30,12 @@ def _entries_of(mapping: KernelMapping) -> Dict[EntryKey, Modes]:
     """A mapping as entries; all of it is looked at before any is registered.
 
     Raises:
-        ValueError: an unknown device type.
+        ValueError: an unknown device type; a name or a mode that is none.
         TypeError: what is no mapping, no device, no mode, or has no `load`.
     """
     entries: Dict[EntryKey, Modes] = {}
     for layer, devices in mapping.items():
-        if not isinstance(layer, str):
-            raise TypeError(f"a layer's name is a str, not {layer!r}")
+        _check_name(layer)
         if not isinstance(devices, Mapping):
             raise TypeError(f"layer `{layer}`: name the device type that the kernel is for, not just {devices!r}")
         if not devices:
@@ -49,9 +49,31 @@ def _entries_of(mapping: KernelMapping) -> Dict[EntryKey, Modes]:
     return entries
 
 
+# What can be registered; TORCH_COMPILE alone is never found, as upstream has it.
+_MODES = (
+    Mode.FALLBACK,
+    Mode.INFERENCE,
+    Mode.INFERENCE | Mode.TORCH_COMPILE,
+    Mode.TRAINING,
+    Mode.TRAINING | Mode.TORCH_COMPILE,
+    Mode.TORCH_COMPILE,
+)
+
+
+def _check_name(layer: Any) -> None:
+    if not isinstance(layer, str):
+        raise TypeError(f"a layer's name is a str, not {layer!r}")
+    if len(layer.encode("utf-8", "surrogatepass")) > 256:
+        raise ValueError(f"a layer's name has at most 256 bytes: {layer[:40]!r}…")
+    if any(category(character) in ("Cc", "Cs") for character in layer):
+        raise ValueError(f"a layer's name has no control characters: {layer!r}")
+
+
 def _check_row(layer: str, mode: Any, repository: Any) -> None:
     if not isinstance(mode, Mode):
         raise TypeError(f"layer `{layer}`: kernels are registered for a Mode, not {mode!r}")
+    if mode not in _MODES:
+        raise ValueError(f"layer `{layer}`: {mode!r} contradicts itself")
     if not callable(getattr(repository, "load", None)):
         raise TypeError(
             f"layer `{layer}`: {repository!r} is no repository: use LayerRepository, LocalLayerRepository or "
@@ -69,13 +91,14 @@ def current_scope() -> Scope:
 
 
 class _UseMapping(contextlib.AbstractContextManager):  # type: ignore[type-arg]
-    def __init__(self, entries: Dict[EntryKey, Modes], inherit: bool) -> None:
-        self._entries, self._inherit = entries, inherit
+    def __init__(self, mapping: KernelMapping, inherit: bool) -> None:
+        _entries_of(mapping)  # what is wrong is said where it is written
+        self._mapping, self._inherit = mapping, inherit
         self._tokens: List[Token[Scope]] = []
 
     def __enter__(self) -> None:
         scope = Scope(current_scope(), current_scope().on_host) if self._inherit else Scope(None, False)
-        scope.register(self._entries)
+        scope.register(_entries_of(self._mapping))
         self._tokens.append(_scope.set(scope))
 
     def __exit__(self, *_: object) -> None:
@@ -96,7 +119,7 @@ def use_kernel_mapping(
         ValueError: an unknown device type.
         TypeError: something else than repositories is mapped to.
     """
-    return _UseMapping(_entries_of(mapping), inherit_mapping)
+    return _UseMapping(mapping, inherit_mapping)
 
 
 def register_kernel_mapping(mapping: KernelMapping, inherit_mapping: bool = True) -> None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 import weakref
 from collections import deque
-from typing import Deque, Dict, Iterator, List, Optional, Tuple
+from typing import Deque, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from . import _native
-from .client import epoch
 from .device import Range
 from .load import local_override
 from .mode import Mode, mode_text
@@ -41,9 +41,28 @@ def is_own(answer: _native.Answer) -> bool:
     return answer.source == "view" and answer.repo == _OWN_REPO
 
 
+# What no daemon refuses. One odd row would have a whole scope refused; what does not
+# match is loaded by this process where its entry is used, and refused there.
+_PLAIN_REPO = re.compile(r"(?!.*(--|\.\.))\w[\w.-]{0,80}\w/\w[\w.-]{0,80}\w", re.A)
+_PLAIN_REVISION = re.compile(r"(?!.*(//|\.\.))[A-Za-z0-9]([\w./-]{0,80}\w)?", re.A)
+
+
+def _is_plain(repository: HubRepository) -> bool:
+    wanted, name = repository.wanted, repository._name
+    return (
+        isinstance(repository._repo_id, str)
+        and _PLAIN_REPO.fullmatch(repository._repo_id) is not None
+        and (wanted.revision is None or _PLAIN_REVISION.fullmatch(wanted.revision) is not None)
+        and (wanted.version is None or wanted.version < 2**53)
+        and isinstance(name, str)
+        and name.isprintable()
+        and 0 < len(name) <= 64  # of at most four bytes each
+    )
+
+
 def _reference(layer: str, mode: Mode, repository: RepositoryProtocol) -> _native.Reference:
     # What LOCAL_KERNELS replaces is not looked up at all: the daemon may know that it has no kernel.
-    if isinstance(repository, HubRepository) and local_override(repository._repo_id) is None:
+    if isinstance(repository, HubRepository) and _is_plain(repository) and local_override(repository._repo_id) is None:
         wanted = repository.wanted
         return mode_text(mode), repository._repo_id, wanted.version, wanted.revision, None, repository._name
     return mode_text(mode), _OWN_REPO, None, _OWN_REVISION, None, layer
@@ -62,22 +81,26 @@ class Scope:
 
     def __init__(self, parent: Optional[Scope], on_host: bool) -> None:
         self.on_host = on_host
-        self._epoch = -1  # no view
+        self._client: Optional[_native.Client] = None  # that has the view; None: no view
         self._view = 0
         self._n_users = 0  # calls that look things up in the view now
-        self._n_sent = 0  # of _own
-        # In the order of registration, the parent's first.
-        self._entries: Dict[EntryKey, Modes] = dict(parent._entries) if parent is not None else {}
         self._parent = parent
-        self._parent_version: int = parent._version if parent is not None else 0
         self._version: int = 0  # rises with every registration
-        self._own: List[EntryKey] = []  # registered here, not copied from the parent
+        # Registered here, not copied from the parent; and of those what the view has not got.
+        self._own: Dict[EntryKey, None] = {}
+        self._unsent: Dict[EntryKey, None] = {}
+        with _views.lock:
+            self._depth: int = parent._depth + 1 if parent is not None else 0
+            self._parent_version: int = parent._version if parent is not None else 0
+            # In the order of registration, the parent's first.
+            self._entries: Dict[EntryKey, Modes] = dict(parent._entries) if parent is not None else {}
 
     def register(self, entries: Dict[EntryKey, Modes]) -> None:
         """Registers more; the same layer, device type and range again replaces."""
         with _views.lock:
             self._entries.update(entries)
-            self._own.extend(entries)
+            self._own.update(dict.fromkeys(entries))
+            self._unsent.update(dict.fromkeys(entries))
             self._version += 1
 
     def modes(self, layer: str, device: str, lowest: int, highest: int) -> Modes:
@@ -101,32 +124,34 @@ class Scope:
                 self._n_users -= 1
 
     def _bring_up(self, asked: _native.Client) -> None:
-        if self._epoch != epoch():
+        if self._client is not asked:
             self._make(asked)
-        elif self._n_sent < len(self._own):
-            asked.view_extend(self._view, True, self._rows(self._own[self._n_sent:]))
-            self._n_sent = len(self._own)
+        elif self._unsent:
+            asked.view_extend(self._view, True, self._rows(self._unsent))
+        self._unsent.clear()
 
-    def _rows(self, keys: List[EntryKey]) -> List[_native.Entry]:
+    def _rows(self, keys: Iterable[EntryKey]) -> List[_native.Entry]:
         return [_row(key, self._entries[key]) for key in keys]
 
     def _make(self, asked: _native.Client) -> None:
         parent = self._parent
         inherits = parent is not None and bool(parent._entries) and parent.on_host == self.on_host
-        if parent is None or not inherits or parent._version != self._parent_version:
-            self._create(asked, _native.VIEW_HOST if self.on_host else None, list(self._entries))
+        # A chain of parents is gone through by calls: now and then one begins anew.
+        stands_alone = parent is None or not inherits or self._depth % 16 == 0
+        if parent is None or stands_alone or parent._version != self._parent_version:
+            self._create(asked, _native.VIEW_HOST if self.on_host else None, self._entries)
             return
         with parent.view(asked) as base:
             self._create(asked, base, self._own)
 
-    def _create(self, asked: _native.Client, base: Optional[int], keys: List[EntryKey]) -> None:
+    def _create(self, asked: _native.Client, base: Optional[int], keys: Iterable[EntryKey]) -> None:
         _views.make_room(asked)
         self._view = asked.view_create(base, self._rows(keys))
-        self._epoch, self._n_sent = epoch(), len(self._own)
+        self._client = asked
 
     def __del__(self) -> None:
-        if self._epoch >= 0:
-            _views.ended.append((self._epoch, self._view))
+        if self._client is not None:
+            _views.ended.append((self._client, self._view))
 
 
 class _Views:
@@ -134,35 +159,34 @@ class _Views:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()  # of all scopes: a view is made from its parent's
-        self.ended: Deque[Tuple[int, int]] = deque()  # (epoch, view) of scopes that are no more
-        self.scopes: Dict[Tuple[int, int], weakref.ref[Scope]] = {}  # the one used last stands last
+        self.ended: Deque[Tuple[_native.Client, int]] = deque()  # views of scopes that are no more
+        self.scopes: Dict[int, weakref.ref[Scope]] = {}  # by view; the one used last stands last
+        self.client: Optional[_native.Client] = None  # whose views these are
 
     def touch(self, scope: Scope) -> None:
-        key = scope._epoch, scope._view
-        self.scopes.pop(key, None)
-        self.scopes[key] = weakref.ref(scope)
+        self.scopes.pop(scope._view, None)
+        self.scopes[scope._view] = weakref.ref(scope)
 
-    def _drop(self, asked: _native.Client, key: Tuple[int, int]) -> None:
-        self.scopes.pop(key, None)
-        if key[0] == epoch():
-            with contextlib.suppress(_native.Error):
-                asked.view_drop(key[1])
-
-    def _drop_ended(self, asked: _native.Client) -> None:
-        while self.ended:
-            self._drop(asked, self.ended.popleft())
+    def _drop(self, asked: _native.Client, view: int) -> None:
+        self.scopes.pop(view, None)
+        with contextlib.suppress(_native.Error):
+            asked.view_drop(view)
 
     def make_room(self, asked: _native.Client) -> None:
         """Before one more is made."""
-        self._drop_ended(asked)
-        self.scopes = {key: scope for key, scope in self.scopes.items() if key[0] == epoch()}
-        for key in list(self.scopes):
+        if self.client is not asked:
+            self.client, self.scopes = asked, {}
+        while self.ended:
+            made_on, view = self.ended.popleft()
+            if made_on is asked:
+                self._drop(asked, view)
+        for view in list(self.scopes):
             if len(self.scopes) < _MOST_VIEWS:
                 return
-            scope = self.scopes[key]()
+            scope = self.scopes[view]()
             if scope is not None and not scope._n_users:
-                scope._epoch = -1
-                self._drop(asked, key)
+                scope._client = None
+                self._drop(asked, view)
 
 
 _views = _Views()

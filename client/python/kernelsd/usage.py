@@ -48,5 +48,5 @@ def report_usage(rows: List[Used], device: str, mode: str) -> None:
     ]
     try:
         client().report(used)
-    except (KernelError, _native.Error) as error:
+    except (KernelError, _native.Error, ValueError) as error:
         logger.debug("What is used could not be reported: %s", error)

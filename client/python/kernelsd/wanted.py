@@ -68,6 +68,8 @@ class Wanted:
         self._scope, self._device = scope, device
         self.repository = _registered_by(scope, answer, device)
         self.kernel: Optional[Acquired] = None  # set for what the daemon hands out
+        hub = isinstance(self.repository, HubRepository)
+        self.flags = trust_flag(self.repository._trust_remote_code) if hub else 0  # of its acquire
         repo_id = answer.repo if self.repository is None else getattr(self.repository, "_repo_id", None)
         self.override = local_override(repo_id) if repo_id is not None else None
 
@@ -92,13 +94,6 @@ class Wanted:
         if self.override is not None or isinstance(self.repository, LocalRepository):
             return os.path.basename(os.path.abspath(self.override or self.repository._repo_path))
         return type(self.repository).__name__
-
-    @property
-    def flags(self) -> int:
-        """Of its acquire."""
-        if not isinstance(self.repository, HubRepository):
-            return 0
-        return trust_flag(self.repository._trust_remote_code)
 
     @property
     def identity(self) -> Tuple[Any, ...]:
